@@ -1,0 +1,208 @@
+"""``decisions/``: sent in and answered in one call, waited for, listed, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from pydantic import Field
+from rest_framework.response import Response
+
+from apps.accounts.callers import Caller
+from apps.api.bodies import ListQuery, Moment, Number, Query, Slug
+from apps.api.operations import ApiView, Created, RawBody, operation
+from apps.api.raw_bodies import RawJSONParser, sent_bytes
+from apps.api.v1.decision_access import (
+    HIDDEN,
+    content_viewed,
+    contents_viewed,
+    decision_for,
+    shows_content,
+    use_case_to_send_to,
+    visible_decisions,
+    without_content,
+)
+from apps.api.v1.decision_documents import (
+    AnswerDocument,
+    DecisionBody,
+    DecisionDocument,
+    LaneName,
+    ReplayDocument,
+    SeenDecisionDocument,
+    StatusName,
+    StepDocument,
+)
+from apps.api.v1.history import CHANGES, ActorDocument
+from apps.api.v1.lookups import use_case_for
+from apps.api.waiting import wait_until_settled
+from apps.common.errors import BadInput, Conflict
+from apps.decisions.domain.lifecycle import Status
+from apps.decisions.domain.strict_json import parse_object
+from apps.decisions.models import Decision
+from apps.workflow.answers import answer, answers, first_answer
+from apps.workflow.arrivals import Arrival, arrival, validator_of
+from apps.workflow.batch import slug_of
+from apps.workflow.intake import take_in
+from apps.workflow.replay import replay
+from apps.workflow.taken import Taken
+
+MAX_WAIT_S = 60
+WaitSeconds = Annotated[Number, Field(le=MAX_WAIT_S)]
+
+
+class DecisionsQuery(ListQuery):
+    """Times are of arrival, from `from` to before `to`."""
+
+    use_case: Slug | None = None
+    status: StatusName | None = None
+    lane: LaneName | None = None
+    external_id: str | None = Field(None, max_length=200)
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
+
+
+class WaitQuery(Query):
+    wait: WaitSeconds = Field(
+        0, description="Seconds to wait for the status to leave `pending`, at most 60."
+    )
+
+
+class DecisionsView(ApiView):
+    actions = {"GET": "decision.view", "POST": "decision.submit"}
+    parser_classes = [RawJSONParser]
+
+    @operation(
+        "List decisions",
+        returns=SeenDecisionDocument,
+        listed=True,
+        query=DecisionsQuery,
+        problems={404},
+    )
+    def get(self, caller: Caller, query: DecisionsQuery) -> Any:
+        """Newest first. What a person sees of content here is recorded, as one decision's is."""
+        if query.use_case is not None:
+            use_case_for(caller, query.use_case, "decision.view")
+        return self.page_of(_matching(caller, query), lambda rows: _page(caller, rows))
+
+    @operation(
+        "Send a decision in",
+        returns=AnswerDocument,
+        status=201,
+        raw=RawBody("application/json", DecisionBody),
+        again="The same decision was there already: the first answer.",
+        keyed=True,
+        problems={409, 503},
+    )
+    def post(self, caller: Caller, raw: object) -> Created | HttpResponse:
+        """It is routed by the policy in force and answered at once; only `released` may be acted
+        on. The same `external_id` with other content is refused with `409`."""
+        found = _read(caller, sent_bytes(raw))
+        (taken,) = take_in(actor=caller.actor, use_case=found.valid.use_case, arrivals=[found])
+        decision = _decision_of(taken, found.valid.use_case)
+        document = AnswerDocument(**first_answer(decision))
+        if taken.state == "duplicate":
+            return Response(document.model_dump(mode="json"))
+        return Created(document, reverse("api:decision", kwargs={"id": decision.pk}))
+
+
+def _read(caller: Caller, raw: bytes) -> Arrival:
+    body = parse_object(raw)
+    use_case = use_case_to_send_to(caller, slug_of(body), "decision.submit")
+    return arrival(0, validator_of(use_case).validate(body, timezone.now()))
+
+
+def _decision_of(taken: Taken, use_case: str) -> Decision:
+    if taken.conflict:
+        raise Conflict("; ".join(error.detail for error in taken.errors))
+    if taken.state == "rejected":
+        raise BadInput(taken.errors)
+    found: Decision = Decision.objects.get(external_id=taken.external_id, use_case=use_case)
+    return found
+
+
+def _matching(caller: Caller, query: DecisionsQuery) -> QuerySet[Decision]:
+    named = {
+        "use_case_id": query.use_case,
+        "status": query.status,
+        "lane": query.lane,
+        "external_id": query.external_id,
+        "created_at__gte": query.since,
+        "created_at__lt": query.until,
+    }
+    wanted = {name: value for name, value in named.items() if value is not None}
+    return visible_decisions(caller).filter(**wanted)
+
+
+def _page(caller: Caller, rows: list[Decision]) -> Iterator[SeenDecisionDocument]:
+    shown = {slug: shows_content(caller, slug) for slug in {row.use_case_id for row in rows}}
+    contents_viewed(caller, [row for row in rows if shown[row.use_case_id]])
+    for decision, document in answers(rows):
+        yield SeenDecisionDocument(**_seen(decision, document, shown[decision.use_case_id]))
+
+
+def _seen(decision: Decision, document: dict[str, Any], shown: bool) -> dict[str, Any]:
+    document = document if shown else without_content(document, decision)
+    return {**document, "content_shown": shown}
+
+
+class DecisionView(ApiView):
+    actions = {"GET": "decision.view"}
+
+    @operation("Read a decision", returns=DecisionDocument, query=WaitQuery, problems={503})
+    def get(self, caller: Caller, id: UUID, query: WaitQuery) -> DecisionDocument | Response:
+        """With `wait` it answers as soon as people have settled it. Few may wait at a time: beyond
+        them the answer comes at once, with `Retry-After`."""
+        decision = decision_for(caller, id)
+        refused = False
+        if query.wait and decision.status == Status.PENDING:
+            refused = not wait_until_settled(decision.pk, query.wait)
+            decision = decision_for(caller, id)
+        document = _opened(caller, decision)
+        if not refused:
+            return document
+        return Response(document.model_dump(mode="json"), headers={"Retry-After": "1"})
+
+
+def _opened(caller: Caller, decision: Decision) -> DecisionDocument:
+    shown = shows_content(caller, decision.use_case_id)
+    if shown:
+        content_viewed(caller, decision)
+    seen = _seen(decision, answer(decision), shown)
+    return DecisionDocument(**seen, history=list(_history(decision)))
+
+
+def _history(decision: Decision) -> Iterator[StepDocument]:
+    for row in Decision.history.filter(id=decision.pk).order_by("history_id"):
+        actor = ActorDocument(
+            kind=row.history_user_kind, id=row.history_user_id, name=row.history_user_name
+        )
+        yield StepDocument(
+            at=row.history_date,
+            actor=actor,
+            change=CHANGES[row.history_type],
+            status=row.status,
+            lane=row.lane,
+            reason=row.history_change_reason,
+        )
+
+
+class DecisionReplayView(ApiView):
+    actions = {"GET": "decision.view"}
+
+    @operation("Route a decision again", returns=ReplayDocument, problems={409, 503})
+    def get(self, caller: Caller, id: UUID) -> ReplayDocument:
+        """From its recorded inputs, under the policy that routed it: it must go the same way."""
+        decision = decision_for(caller, id)
+        result = replay(decision)
+        if shows_content(caller, decision.use_case_id):
+            content_viewed(caller, decision)
+            return ReplayDocument(**result)
+        for part in ("recorded", "routed_again"):
+            for reason in result.get(part, {}).get("reasons", ()):
+                reason.update(rule=None, value=None, text=HIDDEN)
+        return ReplayDocument(**result)

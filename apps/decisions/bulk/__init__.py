@@ -1,0 +1,107 @@
+"""The bulk writer: many rows at once, each with its history row, in the caller's transaction.
+
+Tracked rows go in history first and live second, so that the guard triggers see them recorded.
+One module per database holds the SQL; the rows are the same that ``save`` would write.
+
+Values come as Python has them: UUID, aware datetime, bool, int, float, str, bytes, None; exact
+decimals as scaled integers, JSON fields as their stored text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from django.db import connection, models
+
+from apps.audit.sources import kind_of
+from apps.common.actor import Actor, require_actor
+from apps.common.errors import UnrecordedWrite
+from apps.common.models import TrackedModel
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Plan:
+    """Which columns are written: the same for every row (``constants``), or row by row.
+
+    ``recorded``: those of them that the history table has too (a secret has no history).
+    """
+
+    def __init__(
+        self, model: type[models.Model], constants: Mapping[str, Any], varying: Sequence[str]
+    ) -> None:
+        fields = {str(f.column): f for f in model._meta.concrete_fields}
+        unknown = {*constants, *varying} - fields.keys()
+        if unknown:
+            raise UnrecordedWrite(f"{model.__name__} has no columns {sorted(unknown)}")
+        self.table = model._meta.db_table
+        self.varying = list(varying)
+        self.constants = {**_defaults(fields, {*constants, *varying}), **constants}
+        self.columns = [*self.varying, *self.constants]
+        self.kinds = {column: kind_of(fields[column]) for column in self.columns}
+        secrets = _secrets(model)
+        self.recorded = [column for column in self.columns if column not in secrets]
+
+
+def _secrets(model: type[models.Model]) -> frozenset[str]:
+    """Columns of the live row that its history leaves out."""
+    if not issubclass(model, TrackedModel):
+        return frozenset()
+    kept = {f.column for f in model._history_model()._meta.concrete_fields}
+    return frozenset(str(f.column) for f in model._meta.concrete_fields if f.column not in kept)
+
+
+def _defaults(fields: Mapping[str, models.Field[Any, Any]], given: set[str]) -> dict[str, Any]:
+    """What ``save`` would put into the columns that are not named; automatic keys stay out."""
+    found = {}
+    for column, field in fields.items():
+        if column not in given and not isinstance(field, models.AutoField):
+            found[column] = field.get_db_prep_save(field.get_default(), connection)
+    return found
+
+
+def _database() -> ModuleType:
+    from apps.decisions.bulk import postgresql, sqlite
+
+    return {"postgresql": postgresql, "sqlite": sqlite}[connection.vendor]
+
+
+def insert_rows(
+    model: type[models.Model], constants: Mapping[str, Any], varying: Sequence[str], rows: Rows
+) -> None:
+    """Insert rows of a table that has no history (append-only, outbox, counters)."""
+    if issubclass(model, TrackedModel):
+        raise UnrecordedWrite(f"{model.__name__} is tracked: use insert_tracked")
+    if rows:
+        with connection.cursor() as cursor:
+            _database().insert_rows(cursor, Plan(model, constants, varying), rows)
+
+
+def insert_tracked(
+    model: type[TrackedModel],
+    constants: Mapping[str, Any],
+    varying: Sequence[str],
+    rows: Rows,
+    *,
+    actor: Actor,
+    reason: str = "",
+) -> None:
+    """Insert new rows of a tracked model, each with its ``+`` history row under ``actor``."""
+    require_actor(actor)
+    if not connection.in_atomic_block:
+        raise UnrecordedWrite("the bulk writer needs a transaction: history and rows, or neither")
+    if not rows:
+        return
+    plan = Plan(model, constants, varying)
+    history = model._history_model()._meta.db_table
+    recorded = {
+        "history_type": "+",
+        "history_user_id": actor.id,
+        "history_user_kind": actor.kind,
+        "history_user_name": actor.name,
+        "history_change_reason": reason,
+    }
+    with connection.cursor() as cursor:
+        _database().insert_tracked(cursor, plan, history, recorded, rows)

@@ -1,0 +1,145 @@
+"""Bulk rows on PostgreSQL: COPY into a temporary table, then two inserts inside the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection
+
+if TYPE_CHECKING:
+    from apps.decisions.bulk import Plan, Rows
+
+FEW = 8  # below this, plain inserts cost fewer round trips than a COPY
+SLICE = 2_000  # rows that are written out at once
+NULL = "\\N"
+
+
+def _escaped(value: str) -> str:
+    if "\\" in value:
+        value = value.replace("\\", "\\\\")
+    if "\n" in value or "\t" in value or "\r" in value:
+        value = value.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return value
+
+
+def _time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(" ")
+
+
+def _other(value: Any) -> str:
+    return _escaped(str(value))
+
+
+# How a value is written in COPY's text format, by its exact type; any other type by ``_other``.
+ENCODERS: dict[type, Callable[[Any], str]] = {
+    str: _escaped,
+    int: str,
+    UUID: str,
+    bool: lambda value: "t" if value else "f",
+    float: repr,
+    bytes: lambda value: "\\\\x" + value.hex(),
+    memoryview: lambda value: "\\\\x" + bytes(value).hex(),
+    datetime: _time,
+}
+
+
+def _text(value: Any) -> str:
+    return NULL if value is None else ENCODERS.get(value.__class__, _other)(value)
+
+
+def _texts(column: tuple[Any, ...]) -> Sequence[str]:
+    """A column in COPY's text format.
+
+    By column, not by row: a column is of one type, so that the type is asked for once, the search
+    for characters to escape is one, and a repeated time or reference is written once.
+    """
+    types = {value.__class__ for value in column}
+    missing = type(None) in types
+    types.discard(type(None))
+    if types == {str}:
+        whole = "".join([v for v in column if v is not None]) if missing else "".join(column)
+        if "\\" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
+            return [NULL if value is None else _escaped(value) for value in column]
+        return [NULL if value is None else value for value in column] if missing else column
+    if types == {datetime} or types == {UUID}:
+        written = {value: _text(value) for value in set(column)}
+        return [written[value] for value in column]
+    if len(types) == 1:
+        encode = ENCODERS.get(types.pop(), _other)
+        return [NULL if value is None else encode(value) for value in column]
+    return [_text(value) for value in column]
+
+
+def _copy(cursor: Any, table: str, plan: Plan, rows: Rows) -> None:
+    columns = ", ".join(f'"{column}"' for column in plan.columns)
+    # What every row shares is written once, behind the columns that differ.
+    tail = "".join("\t" + _text(value) for value in plan.constants.values()) + "\n"
+    statement = f"COPY {table} ({columns}) FROM STDIN"
+    # Django wraps the errors of execute alone.
+    with connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for start in range(0, len(rows), SLICE):
+            by_column = map(_texts, zip(*rows[start : start + SLICE], strict=True))
+            lines = map("\t".join, zip(*by_column, strict=True))
+            copy.write(tail.join(lines) + tail)
+
+
+def insert_rows(cursor: Any, plan: Plan, rows: Rows) -> None:
+    if len(rows) < FEW:
+        _insert(cursor, plan.table, plan.columns, _whole(plan, rows, []))
+    else:
+        _copy(cursor, f'"{plan.table}"', plan, rows)
+
+
+def _whole(plan: Plan, rows: Rows, more: Sequence[Any]) -> list[list[Any]]:
+    """The rows with every column of the plan, and ``more`` behind them."""
+    constants = [*plan.constants.values(), *more]
+    return [[*row, *constants] for row in rows]
+
+
+def _insert(cursor: Any, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    columns = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join(["%s"] * len(names))
+    cursor.execute(
+        f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([f"({marks})"] * len(rows))}',  # noqa: S608
+        [value for row in rows for value in row],
+    )
+
+
+def insert_tracked(
+    cursor: Any, plan: Plan, history: str, recorded: Mapping[str, Any], rows: Rows
+) -> None:
+    if len(rows) < FEW:
+        _insert_few(cursor, plan, history, recorded, rows)
+        return
+    columns = ", ".join(f'"{column}"' for column in plan.columns)
+    shared = ", ".join(f'"{column}"' for column in plan.recorded)
+    stage = f'"stage_{plan.table}"'
+    cursor.execute(
+        f"CREATE TEMP TABLE {stage} ON COMMIT DROP AS "  # noqa: S608
+        f'SELECT {columns} FROM "{plan.table}" WITH NO DATA'
+    )
+    _copy(cursor, stage, plan, rows)
+    names = ", ".join(f'"{name}"' for name in recorded)
+    marks = ", ".join(["%s"] * len(recorded))
+    cursor.execute(
+        f'INSERT INTO "{history}" ({shared}, "history_date", {names}) '  # noqa: S608
+        f"SELECT {shared}, clock_timestamp(), {marks} FROM {stage}",
+        list(recorded.values()),
+    )
+    cursor.execute(f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM {stage}')  # noqa: S608
+    cursor.execute(f"DROP TABLE {stage}")
+
+
+def _insert_few(
+    cursor: Any, plan: Plan, history: str, recorded: Mapping[str, Any], rows: Rows
+) -> None:
+    cursor.execute("SELECT clock_timestamp()")
+    more = {**recorded, "history_date": cursor.fetchone()[0]}
+    whole = _whole(plan, rows, list(more.values()))
+    places = [*map(plan.columns.index, plan.recorded)]
+    places += range(len(plan.columns), len(plan.columns) + len(more))
+    _insert(cursor, history, [*plan.recorded, *more], [[row[p] for p in places] for row in whole])
+    _insert(cursor, plan.table, plan.columns, _whole(plan, rows, []))

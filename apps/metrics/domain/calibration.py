@@ -1,0 +1,85 @@
+"""Calibration: whether a confidence of 0.8 means right in 8 of 10 cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.metrics.domain.estimates import (
+    AGRESTI_COULL,
+    LEVEL,
+    Estimate,
+    bounded_mean,
+    not_enough,
+    wilson,
+)
+
+BINS: Final = 15
+WILSON_BINS: Final = "wilson_bins"
+NO_CONFIDENCE: Final = "no decision has a confidence, a label and a known outcome"
+
+Floats = npt.NDArray[np.float64]
+
+
+def brier(confidence: Sequence[float], right: Sequence[bool]) -> Estimate:
+    """The mean squared error of the confidence.
+
+    Definition: mean((confidence - right)^2), right being 1 or 0: the Brier score of the statement
+    "this label is right". Its interval is that of a bounded mean. Neutral value: 0; lower is
+    better; always saying 0.5 gives 0.25.
+    Parameters: ``confidence`` in [0, 1] and ``right``, shape (n,).
+    Returns: Estimate, null for n = 0.
+    Source: G. W. Brier, Monthly Weather Review 78 (1950) 1, for a statement with two answers.
+    """
+    if not len(confidence):
+        return not_enough(NO_CONFIDENCE, AGRESTI_COULL)
+    errors = (np.asarray(confidence, dtype=float) - np.asarray(right, dtype=float)) ** 2
+    interval = bounded_mean(errors.tolist(), 0.0, 1.0)
+    return Estimate(float(errors.mean()), *interval, len(errors), AGRESTI_COULL)
+
+
+def ece(confidence: Sequence[float], right: Sequence[bool], bins: int = BINS) -> Estimate:
+    """The expected calibration error.
+
+    Definition: the bins [b/B, (b+1)/B), the last with its upper end; ECE = sum over bins of
+    n_b / n times |share right in b - mean confidence in b| (the mean, not the bin's middle).
+    Interval: each used bin's share has a Wilson interval at 1 - 0.05 / (used bins), and the ends
+    are the least and the largest ECE within all of these, which holds at 95 % or more whatever
+    the truth. The value itself tends upward on few cases. Neutral value: 0; lower is better.
+    Parameters: ``confidence`` in [0, 1] and ``right``, shape (n,); ``bins`` B >= 1.
+    Returns: Estimate with ``bins`` besides: of each used one low, high, n, confidence, accuracy.
+    Null for n = 0, without bins.
+    Source: M. P. Naeini et al., AAAI 2015; equal widths as in Guo et al., ICML 2017.
+    """
+    if not len(confidence):
+        return not_enough(NO_CONFIDENCE, WILSON_BINS, more={"bins": []})
+    given, hits = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
+    place = np.minimum((given * bins).astype(np.intp), bins - 1)
+    used = [_bin(int(b), bins, given[place == b], hits[place == b]) for b in np.unique(place)]
+    gaps = [_gaps(one, 1 - (1 - LEVEL) / len(used)) for one in used]
+    n = len(given)
+    value, low, high = (
+        sum(one["n"] * gap[i] for one, gap in zip(used, gaps, strict=True)) / n for i in range(3)
+    )
+    return Estimate(value, low, high, n, WILSON_BINS, more={"bins": used})
+
+
+def _bin(number: int, bins: int, confidence: Floats, right: Floats) -> dict[str, Any]:
+    return {
+        "low": number / bins,
+        "high": (number + 1) / bins,
+        "n": len(right),
+        "confidence": float(confidence.mean()),
+        "accuracy": float(right.mean()),
+    }
+
+
+def _gaps(one: dict[str, Any], level: float) -> tuple[float, float, float]:
+    """A bin's gap, and the least and the largest one within its share's interval."""
+    n, stated = one["n"], one["confidence"]
+    low, high = wilson(round(one["accuracy"] * n), n, level)
+    least = max(0.0, low - stated, stated - high)
+    return abs(one["accuracy"] - stated), least, max(abs(low - stated), abs(high - stated))

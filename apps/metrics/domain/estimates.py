@@ -1,0 +1,156 @@
+"""Estimates: a value, how sure it is, and on how much it rests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isinf, sqrt
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+
+LEVEL: Final = 0.95
+WILSON: Final = "wilson"
+WILSON_BY_CASE: Final = "wilson_by_case"
+AGRESTI_COULL: Final = "agresti_coull"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval.
+
+    ``value``, ``low``, ``high``: the estimate and its 95 % interval, None where there is not
+    enough; ``n``: what it rests on; ``method``: how the interval is made; ``why``: the reason of a
+    missing value; ``more``: what a figure states besides, by name.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+    why: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The estimate as a JSON object; ``why`` is there only where the value is null.
+
+        Returns: value, low, high, n, method, and the names of ``more``.
+        """
+        figure = {"value": self.value, "low": self.low, "high": self.high}
+        why = {} if self.why is None else {"why": self.why}
+        return {**figure, "n": self.n, "method": self.method, **why, **self.more}
+
+
+def not_enough(
+    why: str, method: str, *, n: int = 0, more: Mapping[str, Any] | None = None
+) -> Estimate:
+    """An estimate without a value, which says why.
+
+    Parameters: ``why``, what is missing; ``method``, how it would be made; ``n``, what there is.
+    Returns: an estimate whose value, low and high are None.
+    """
+    return Estimate(None, None, None, n, method, f"not enough data (n = {n}): {why}", more or {})
+
+
+def z_of(level: float) -> float:
+    """The two-sided standard normal quantile.
+
+    Parameters: ``level``, the coverage, in (0, 1); 0.95 gives 1.959964.
+    Returns: z > 0. Errors: ValueError outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} is not a coverage between 0 and 1")
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """The score interval of a share.
+
+    Definition: the values p for which |successes/n - p| <= z sqrt(p (1 - p) / n).
+    Parameters: ``successes``, 0 to n; ``n``, the number of trials, which may be fractional (an
+    effective number) or infinite; ``level``, the coverage.
+    Returns: (low, high), 0 <= low <= successes/n <= high <= 1; exactly 0 without a success and
+    exactly 1 without a failure. For n = 0 nothing is known: (0, 1).
+    Errors: ValueError for successes outside 0..n, for an infinite n, which has no share.
+    Source: E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
+    """
+    if isinf(n) or not 0 <= successes <= n:
+        raise ValueError(f"successes={successes}, n={n}: 0 <= successes <= n is needed, n finite")
+    return wilson_of_share(successes / n, n, level) if n else (0.0, 1.0)
+
+
+def wilson_of_share(share: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """The score interval of a share that was found otherwise than by counting.
+
+    Definition: as ``wilson``, with ``n`` the effective number of trials.
+    Parameters: ``share`` in [0, 1]; ``n`` > 0, infinite for a share that is known exactly.
+    Returns: (low, high) within [0, 1] around the share.
+    """
+    if isinf(n):
+        return share, share
+    z2 = z_of(level) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    low = 0.0 if share <= 0 else max(0.0, min(share, middle - half))
+    high = 1.0 if share >= 1 else min(1.0, max(share, middle + half))
+    return low, high
+
+
+def share(successes: int, n: int, why: str) -> Estimate:
+    """A share of independent trials.
+
+    Definition: successes / n with its Wilson interval.
+    Parameters: counts; ``why``, said where n is 0. Neutral value and direction are the caller's.
+    Returns: Estimate. Without a trial the value is null; with a few the interval is wide.
+    """
+    if n == 0:
+        return not_enough(why, WILSON)
+    return Estimate(successes / n, *wilson(successes, n), n, WILSON)
+
+
+def share_by_case(hits: Sequence[int], sizes: Sequence[int], why: str) -> Estimate:
+    """A share of trials that come in groups, such as several judgements of one case.
+
+    Definition: p = sum(hits) / sum(sizes). Judgements of one case resemble each other, so that n
+    of them tell less than n: with V = G/(G-1) sum((hits_g - p sizes_g)^2) / n^2 over G cases the
+    effective number is p (1 - p) / V, at most n, and the interval is Wilson's for it. Where all
+    trials agree V says nothing; the number of cases then stands for it, as does 1 for one case.
+    What the trials of one person have in common across cases is not in V.
+    Parameters: ``hits`` and ``sizes``, shape (G,), 0 <= hits <= sizes, sizes >= 1; ``why``.
+    Returns: Estimate with n = sum(sizes), and ``cases`` and ``n_eff`` besides. Null for G = 0.
+    Source: the ratio estimator under cluster sampling (Cochran, Sampling Techniques, ch. 9).
+    """
+    cases, n = len(sizes), int(sum(sizes))
+    if n == 0:
+        return not_enough(why, WILSON_BY_CASE, more={"cases": 0})
+    k, m = np.asarray(hits, dtype=float), np.asarray(sizes, dtype=float)
+    p = float(k.sum() / n)
+    spread = float(((k - p * m) ** 2).sum()) / n**2
+    n_eff = float(cases)
+    if cases > 1 and spread > 0:
+        n_eff = min(float(n), p * (1 - p) * (cases - 1) / cases / spread)
+    more = {"cases": cases, "n_eff": n_eff}
+    return Estimate(p, *wilson_of_share(p, n_eff), n, WILSON_BY_CASE, more=more)
+
+
+def bounded_mean(values: Sequence[float], low: float, high: float) -> tuple[float, float]:
+    """An interval of a mean of values that have bounds.
+
+    Definition: z^2/2 values at each bound are added, then mean +- z sd / sqrt(n + z^2) of all. For
+    values 0 and 1 this is the interval of Agresti and Coull. It always holds the plain mean, has
+    never the width 0, and is cut at the bounds.
+    Parameters: ``values``, shape (n,), within the bounds (a few may lie outside when they are
+    pseudo-values of a difference); n = 0 gives the bounds.
+    Returns: (low, high) at 95 %.
+    Source: A. Agresti, B. A. Coull, Am. Stat. 52 (1998) 119, carried over to bounded values.
+    """
+    z = z_of(LEVEL)
+    total = len(values) + z * z
+    x = np.asarray(values, dtype=float)
+    mean = (float(x.sum()) + z * z * (low + high) / 2) / total
+    squares = float(((x - mean) ** 2).sum())
+    squares += z * z / 2 * ((low - mean) ** 2 + (high - mean) ** 2)
+    half = z * sqrt(squares / total / total)
+    return max(low, mean - half), min(high, mean + half)

@@ -1,0 +1,31 @@
+"""May the caller do this in this use case: the role's matrix, narrowed by decision rights."""
+
+from __future__ import annotations
+
+from apps.accounts.callers import Caller
+from apps.accounts.domain.matrix import ACTIONS
+from apps.common.errors import NotPermitted
+from apps.registry.models import DecisionRight
+
+
+def require_right(caller: Caller, action: str, use_case: str) -> None:
+    """NotPermitted unless a role allows it and, where the right has holders, the caller is one.
+
+    Commands of the operator stand outside decision rights and are named in the trail.
+    """
+    caller.require(action, use_case)
+    right = ACTIONS[action].right
+    if right is None or caller.actor.kind == "command":
+        return
+    holders = set(
+        DecisionRight.objects.filter(use_case_id=use_case, right=right).values_list(
+            "person_id", flat=True
+        )
+    )
+    if holders and (caller.user is None or caller.user.pk not in holders):
+        raise NotPermitted(
+            f"{caller.actor.name} may not {ACTIONS[action].words} in {use_case}: "
+            f"the right {right.replace('_', ' ')} is held there by {len(holders)} named people",
+            action=action,
+            use_case=use_case,
+        )

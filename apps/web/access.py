@@ -1,0 +1,67 @@
+"""The doors of the pages: sign in first, then the permission matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+
+from apps.accounts.callers import Caller, caller_of_user
+from apps.accounts.domain.matrix import ACTIONS
+
+View = Callable[..., HttpResponse]
+
+
+class PageRequest(HttpRequest):
+    """A request that came through a door below: it knows who calls."""
+
+    caller: Caller
+
+
+def signed_in(view: View) -> View:
+    """A page for everyone who is signed in, whatever their roles."""
+
+    @login_required
+    @wraps(view)
+    def door(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        request.caller = caller_of_user(request.user)
+        return view(request, *args, **kwargs)
+
+    return door
+
+
+def requires(action: str) -> Callable[[View], View]:
+    """A page for those whose roles allow ``action`` somewhere; a refusal is recorded.
+
+    A view that concerns one use case asks again, with its slug.
+    """
+    if action not in ACTIONS:
+        raise KeyError(f"{action!r} is not in the permission matrix")
+
+    def guard(view: View) -> View:
+        @signed_in
+        @wraps(view)
+        def door(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            request.caller.require(action)
+            return view(request, *args, **kwargs)
+
+        return door
+
+    return guard
+
+
+def administration_door(view: View) -> View:
+    """The administration's sign-in: by allauth, then by the matrix, so that a refusal is named."""
+    secured = secure_admin_login(view)
+
+    @wraps(view)
+    def door(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            caller_of_user(request.user).require("admin.site")
+        return secured(request, *args, **kwargs)
+
+    return door

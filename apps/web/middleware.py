@@ -1,0 +1,83 @@
+"""Pages: times in the person's zone; platform errors become pages, a refusal is recorded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from apps.accounts.domain.matrix import ACTIONS
+from apps.accounts.models import RoleGrant
+from apps.audit.events import ANONYMOUS, Event, record_repeatable, source_of
+from apps.common.errors import BadInput, Conflict, NotFound, NotPermitted, PlatformError
+
+log = logging.getLogger(__name__)
+STATUS = {BadInput: 400, NotPermitted: 403, NotFound: 404, Conflict: 409}
+PROGRAMS = "/api/"
+
+
+class RefusalMiddleware:
+    """Turns platform errors raised by page views into pages; API views answer for themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(PROGRAMS):
+            return self.get_response(request)  # programs are answered in UTC
+        with timezone.override(zone_of(request.user)):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, PermissionDenied):
+            page = f"page {request.path}"[:60]
+            exception = NotPermitted("Your roles do not allow this page.", action=page)
+        if not isinstance(exception, PlatformError):
+            return None
+        if isinstance(exception, NotPermitted):
+            record_refusal(request, exception)
+        status = next((s for cls, s in STATUS.items() if isinstance(exception, cls)), 500)
+        if status == 500:
+            log.error("%s: %s", request.path, exception, exc_info=exception)
+        context = {"problem": exception, "status": status, "ask": whom_to_ask(request, exception)}
+        return render(request, "web/problem.html", context, status=status)
+
+
+def zone_of(user: Any) -> ZoneInfo:
+    """The zone a person chose; UTC for a stranger, or where the system lacks the zone."""
+    try:
+        return ZoneInfo(getattr(user, "time_zone", "") or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def whom_to_ask(request: Any, problem: Exception) -> list[str]:
+    """Names of administrators, who can grant the role that was missing."""
+    user = getattr(request, "user", None)
+    if not isinstance(problem, NotPermitted) or user is None or not user.is_authenticated:
+        return []
+    grants = RoleGrant.objects.filter(
+        role__in=ACTIONS["role.grant"].roles, use_case="", user__is_active=True, user__signs_in=True
+    )
+    return list(grants.order_by("user__name").values_list("user__name", flat=True)[:5])
+
+
+def record_refusal(request: Any, refusal: NotPermitted) -> None:
+    """After the refused transaction has rolled back, in one of its own."""
+    user = getattr(request, "user", None)
+    actor = user.actor if user is not None and user.is_authenticated else ANONYMOUS
+    source = source_of(request.META.get("REMOTE_ADDR"))
+    event = Event(
+        "permission_refused",
+        actor,
+        action=refusal.action,
+        use_case=refusal.use_case or "",
+        detail={"source": source, "door": "page"},
+    )
+    record_repeatable(event, source=source)

@@ -1,0 +1,82 @@
+"""The pages a person can open: one table, read by the navigation and by the start page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.accounts.callers import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``name`` is the URL's name; ``action`` the entry of the matrix that opens it."""
+
+    label: str
+    name: str
+    action: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    label: str
+    pages: Sequence[Page]
+
+
+SECTIONS = (
+    Section(
+        "Oversight",
+        (
+            Page(
+                "Use cases",
+                "use_cases",
+                "use_case.view",
+                "What each AI decides or recommends, its labels and features, and who may do what.",
+            ),
+        ),
+    ),
+    Section(
+        "Evidence",
+        (
+            Page(
+                "Audit trail",
+                "records",
+                "audit.view",
+                "Every record as it was sealed: who did what, when and why, with its proof.",
+            ),
+            Page(
+                "Trail health",
+                "trail_health",
+                "audit.view",
+                "Verifications, signed checkpoints and the witnesses that hold them.",
+            ),
+        ),
+    ),
+    Section(
+        "People",
+        (
+            Page(
+                "People and roles",
+                "people",
+                "person.view",
+                "Who holds which role, and what each role allows.",
+            ),
+            Page(
+                "Administration",
+                "admin:index",
+                "admin.site",
+                "Create people, keys, use cases and model versions; grant roles and rights.",
+            ),
+        ),
+    ),
+)
+
+
+def sections_for(caller: Caller) -> list[Section]:
+    """What ``caller`` may open; a section without pages is left out."""
+    allowed = (
+        Section(section.label, tuple(page for page in section.pages if caller.may(page.action)))
+        for section in SECTIONS
+    )
+    return [section for section in allowed if section.pages]

@@ -1,0 +1,195 @@
+"""The one way in: decisions are routed, recorded and answered, one or fifty thousand at a time.
+
+Everything of one call commits together or not at all. The last step before the commit reads the
+stop again, under a share lock: if a stop came in between, all is routed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from apps.common.actor import Actor
+from apps.common.errors import Conflict, FieldError, NotFound
+from apps.decisions.bulk.locks import shared_lifecycle, shared_withdrawn
+from apps.registry.models import UseCase
+from apps.workflow.arrivals import Arrival
+from apps.workflow.known import known_digests
+from apps.workflow.recording import Recorder
+from apps.workflow.routing import Routed, route_arrivals
+from apps.workflow.taken import Taken
+from apps.workflow.versions import RegisteredMeanwhile, resolve_versions
+
+ATTEMPTS = 5
+DEADLOCK = "40P01"
+
+
+class StopChangedError(Exception):
+    """The stop moved between routing and commit: nothing was written, all is routed again."""
+
+
+@dataclass
+class _Sorted:
+    """Arrivals told apart: new ones, and those already answered."""
+
+    new: list[Arrival] = field(default_factory=list)
+    answered: list[Taken] = field(default_factory=list)
+
+
+class Stand(NamedTuple):
+    """The stop as it was when arrivals were routed: the lifecycle, and which versions were withdrawn."""
+
+    use_case: str
+    lifecycle: str
+    versions: frozenset[str]
+    withdrawn: frozenset[str]
+
+
+def take_in(
+    *, actor: Actor, use_case: str, arrivals: Sequence[Arrival], past: bool = False
+) -> list[Taken]:
+    """Take decisions in, in the order of their positions.
+
+    ``past``: acted on before they were recorded here: routed for the record, released, without
+    task, clock or event.
+
+    Raises:
+        NotFound: no such use case. Conflict: no policy in force, or the stop kept moving.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                taken, stand = route_and_record(actor, use_case, arrivals, past=past)
+                if stand is not None:
+                    read_stop_again([stand])
+                return taken
+        except StopChangedError:
+            continue
+        except OperationalError as error:
+            # Two senders met that hold the same cases in another order: one goes first.
+            deadlock = getattr(error.__cause__, "sqlstate", "") == DEADLOCK
+            if not deadlock or attempt == ATTEMPTS - 1:
+                raise
+    raise Conflict(f"the use case {use_case!r} is being stopped and resumed: send it again")
+
+
+def route_and_record(
+    actor: Actor, use_case: str, arrivals: Sequence[Arrival], *, past: bool = False
+) -> tuple[list[Taken], Stand | None]:
+    """Write decisions in the caller's transaction, which reads the stop again before it commits.
+
+    The stand is None where nothing new was written.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                return _attempt(actor, use_case, arrivals, past)
+        except (IntegrityError, RegisteredMeanwhile):
+            # Somebody else took in the same case, or registered the same version, at this moment:
+            # the next attempt finds it there.
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _attempt(
+    actor: Actor, slug: str, arrivals: Sequence[Arrival], past: bool
+) -> tuple[list[Taken], Stand | None]:
+    use_case = UseCase.objects.filter(slug=slug).first()
+    if use_case is None:
+        raise NotFound(f"there is no use case {slug!r}")
+    now = timezone.now()
+    sorted_out = _sort(slug, arrivals)
+    versions, refused = resolve_versions(actor, use_case, sorted_out.new)
+    first = [_refused(arrival, error) for arrival, error in refused]
+    gone = {arrival.position for arrival, _ in refused}
+    new = [arrival for arrival in sorted_out.new if arrival.position not in gone]
+    stand = None
+    if new:
+        routed = route_arrivals(use_case, new, versions, now, past=past)
+        first += Recorder(actor, routed, now).write()
+        stand = _stand(routed)
+    answered = [*_as_the_first(sorted_out.answered, first), *first]
+    return sorted(answered, key=lambda taken: taken.position), stand
+
+
+def _stand(routed: Routed) -> Stand:
+    return Stand(
+        routed.use_case.slug,
+        routed.use_case.lifecycle,
+        frozenset(str(version.pk) for version in routed.versions),
+        frozenset(routed.withdrawn_ids),
+    )
+
+
+def read_stop_again(stands: Iterable[Stand]) -> None:
+    """The last step before the commit. Use cases in one order, so that no two senders lock
+    each other out.
+
+    Raises:
+        StopChangedError: a stop was committed since the routing.
+    """
+    for stand in sorted(stands, key=lambda stand: stand.use_case):
+        lifecycle = shared_lifecycle(stand.use_case)
+        withdrawn = shared_withdrawn(sorted(stand.versions))
+        if lifecycle != stand.lifecycle or withdrawn != stand.withdrawn:
+            raise StopChangedError
+
+
+def _as_the_first(repeats: list[Taken], first: list[Taken]) -> Iterator[Taken]:
+    """Repeats within one call get the id of the first, or its refusal."""
+    by_case = {taken.external_id: taken for taken in first}
+    for repeat in repeats:
+        found = by_case.get(repeat.external_id)
+        if repeat.id is None and found is not None:
+            if found.state == "rejected":
+                repeat = found._replace(position=repeat.position)
+            else:
+                repeat = repeat._replace(id=found.id)
+        yield repeat
+
+
+def _refused(arrival: Arrival, error: FieldError) -> Taken:
+    return Taken(arrival.position, "rejected", arrival.valid.external_id, errors=(error,))
+
+
+def _sort(slug: str, arrivals: Sequence[Arrival]) -> _Sorted:
+    """New cases, repeats of known ones, and cases known with another content."""
+    found = _Sorted()
+    known = known_digests(slug, [arrival.valid.external_id for arrival in arrivals])
+    first_here: dict[str, Arrival] = {}
+    repeats: list[Arrival] = []
+    for arrival in arrivals:
+        external_id = arrival.valid.external_id
+        if external_id in known:
+            found.answered.append(_known(arrival, *known[external_id]))
+        elif external_id in first_here:
+            repeats.append(arrival)
+        else:
+            first_here[external_id] = arrival
+            found.new.append(arrival)
+    found.answered += _repeats(repeats, first_here)
+    return found
+
+
+def _repeats(repeats: list[Arrival], first_here: dict[str, Arrival]) -> Iterator[Taken]:
+    for arrival in repeats:
+        first = first_here[arrival.valid.external_id]
+        yield _known(arrival, None, first.digest, f"position {first.position}")
+
+
+def _known(
+    arrival: Arrival, known_id: str | None, digest: str | None, where: str = "here"
+) -> Taken:
+    external_id = arrival.valid.external_id
+    if digest == arrival.digest:
+        return Taken(arrival.position, "duplicate", external_id, id=known_id)
+    detail = f"external_id {external_id!r} is there already ({where}) with other content"
+    error = FieldError("/external_id", detail)
+    return Taken(
+        arrival.position, "rejected", external_id, id=known_id, errors=(error,), conflict=True
+    )

@@ -1,0 +1,267 @@
+"""Writing routed decisions: rows, content, tasks, mandate uses and events, in bulk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.common.actor import Actor
+from apps.common.fields import ExactDecimalField, stored_json
+from apps.common.ids import uuid7_texts
+from apps.decisions.bulk import insert_rows, insert_tracked
+from apps.decisions.domain.content import SALT_BYTES, commitment, encode_content, subject_pseudonym
+from apps.decisions.domain.final_outputs import final_output
+from apps.decisions.domain.lifecycle import TRANSITIONS, Lane, creation_event
+from apps.decisions.models import PARTS, Decision, Payload
+from apps.decisions.services import EVENT_TYPES
+from apps.notifications.models import OutboxEvent
+from apps.policies.domain.lanes import Lane as RoutedLane
+from apps.policies.domain.mandates import Mandate, MandateUse, after_use
+from apps.policies.domain.reasons import encoded_reasons
+from apps.reviews.domain.priority import rank
+from apps.reviews.models import ReviewTask
+from apps.reviews.services import due_at
+from apps.supervision.selectors import mandates_take
+from apps.workflow.taken import Taken
+
+if TYPE_CHECKING:
+    from apps.workflow.routing import Routed
+
+SALTS_BYTES = SALT_BYTES * len(PARTS)
+SALT_PLACES = [(part, slice(SALT_BYTES * n, SALT_BYTES * (n + 1))) for n, part in enumerate(PARTS)]
+LANES = {lane.value: lane.code for lane in RoutedLane}
+VARYING = [
+    "id",
+    "external_id",
+    "model_version_id",
+    "kind",
+    "label",
+    "confidence",
+    "margin",
+    "label_not_top",
+    "amount",
+    "decided_at",
+    "lane",
+    "would_be",
+    "reason_codes",
+    "sampling_probability",
+    "after_review",
+    "model_status",
+    "mandate",
+    "mandates_left",
+    "status",
+    "settled_at",
+    "final_label",
+    "subject_pseudonym",
+    *(f"{part}_commitment" for part in PARTS),
+]
+
+
+class Recorder:
+    """Writes one routed batch; its rows are what ``save`` would write one by one."""
+
+    def __init__(self, actor: Actor, routed: Routed, now: datetime) -> None:
+        self.actor, self.routed, self.now = actor, routed, now
+        self.ids = uuid7_texts(len(routed.arrivals))
+        result = routed.result
+        self.lanes = [LANES[code] for code in result.lane.tolist()]
+        self.would_be = [LANES.get(code) for code in result.would_be.tolist()]
+        status_of = {
+            lane: TRANSITIONS[creation_event(Lane(lane), past=routed.past)][1].value
+            for lane in set(self.lanes)
+        }
+        self.statuses = [status_of[lane] for lane in self.lanes]
+        encoded = encoded_reasons(result, lambda found: (encode_content(found), _codes(found)))
+        self.reasons = [content for content, _codes_ in encoded]
+        self.codes = [codes for _content, codes in encoded]
+
+    def write(self) -> list[Taken]:
+        self._write_decisions()
+        if not self.routed.past:
+            self._write_mandate_uses()
+            self._write_tasks()
+            self._write_events()
+        return list(self._taken())
+
+    def _write_decisions(self) -> None:
+        routed = self.routed
+        key = settings.PSEUDONYM_KEY.encode()
+        slug = routed.use_case.slug
+        chances = [None if p != p else p for p in routed.result.sampling_probability.tolist()]
+        after = routed.result.needs_after_review.tolist()
+        left = self._mandates_left()
+        mandates = self._mandate_ids()
+        salts = os.urandom(SALTS_BYTES * len(self.ids))
+        decisions, payloads = [], []
+        for i, arrival in enumerate(routed.arrivals):
+            v, version = arrival.valid, routed.versions[i]
+            status = self.statuses[i]
+            salt = salts[SALTS_BYTES * i : SALTS_BYTES * (i + 1)]
+            parts = {**arrival.parts, "reasons": self.reasons[i]}
+            decisions.append(
+                (
+                    self.ids[i],
+                    v.external_id,
+                    version.pk,
+                    v.kind,
+                    v.label,
+                    v.confidence,
+                    v.margin,
+                    v.label_not_top,
+                    _scaled(v.amount),
+                    v.decided_at or self.now,
+                    self.lanes[i],
+                    self.would_be[i],
+                    self.codes[i],
+                    chances[i],
+                    after[i],
+                    version.status,
+                    mandates[i],
+                    left[i],
+                    status,
+                    None if status == "pending" else self.now,
+                    v.label if status == "released" else None,
+                    None if v.subject_ref is None else subject_pseudonym(key, slug, v.subject_ref),
+                    *_commitments(salt, parts),
+                )
+            )
+            texts = [parts[part].decode() if part in parts else None for part in PARTS]
+            payloads.append((self.ids[i], arrival.digest, salt, *texts))
+        constants = {
+            "use_case_id": slug,
+            "created_at": self.now,
+            "submitted_by": self.actor.id,
+            "past": routed.past,
+            "policy_id": routed.policy.id,
+            "routed_at": self.now,
+            "lifecycle": routed.use_case.lifecycle,
+        }
+        # In one order everywhere: two senders of the same cases wait for each other, none for both.
+        decisions.sort(key=itemgetter(VARYING.index("external_id")))
+        insert_tracked(Decision, constants, VARYING, decisions, actor=self.actor)
+        insert_rows(Payload, {}, ["decision", "digest", "salt", *PARTS], payloads)
+
+    def _mandate_ids(self) -> list[str | None]:
+        mandates = self.routed.result.context.mandates
+        return [
+            str(mandates[m].id) if m >= 0 else None for m in self.routed.result.mandate.tolist()
+        ]
+
+    def _mandates_left(self) -> list[str | None]:
+        """What was left of each mandate when each row was routed: an input that replay needs."""
+        mandates = list(self.routed.result.context.mandates)
+        if not mandates:
+            return [None] * len(self.ids)
+        found = []
+        for i, index in enumerate(self.routed.result.mandate.tolist()):
+            found.append(stored_json([left_entry(mandate) for mandate in mandates]))
+            if index >= 0:
+                use = MandateUse(1, self.routed.arrivals[i].valid.amount or Decimal(0))
+                mandates[index] = after_use(mandates[index], use)
+        return list(found)
+
+    def _write_mandate_uses(self) -> None:
+        uses = [
+            (UUID(mandate), UUID(self.ids[i]), self.routed.arrivals[i].valid.amount)
+            for i, mandate in enumerate(self._mandate_ids())
+            if mandate is not None
+        ]
+        if uses and self.routed.use_case.lifecycle == "live":
+            mandates_take(self.routed.use_case.slug, uses)
+
+    def _write_tasks(self) -> None:
+        document, tier = self.routed.policy.document, self.routed.use_case.risk_tier
+        due = due_at(document, self.now)
+        after = self.routed.result.needs_after_review.tolist()
+        rows = []
+        for i, arrival in enumerate(self.routed.arrivals):
+            waits = self.lanes[i] == "review"
+            if waits or after[i] or self.would_be[i] == "review":
+                place = rank(self.now, due, tier, arrival.valid.confidence)
+                rows.append((self.ids[i], "before" if waits else "after", place))
+        keys = uuid7_texts(len(rows))
+        constants = {
+            "use_case_id": self.routed.use_case.slug,
+            "status": "open",
+            "reviews_required": document["reviews_required"],
+            "due_at": due,
+            "created_at": self.now,
+        }
+        insert_tracked(
+            ReviewTask,
+            constants,
+            ["id", "decision_id", "kind", "rank"],
+            [(key, *row) for key, row in zip(keys, rows, strict=True)],
+            actor=self.actor,
+        )
+
+    def _write_events(self) -> None:
+        rows = []
+        keys = uuid7_texts(len(self.ids))
+        kinds = {status.value: kind for status, kind in EVENT_TYPES.items()}
+        for i, arrival in enumerate(self.routed.arrivals):
+            kind = kinds.get(self.statuses[i])
+            if kind is not None:
+                label = arrival.valid.label if self.statuses[i] == "released" else None
+                data = {
+                    "decision": self.ids[i],
+                    "external_id": arrival.valid.external_id,
+                    "lane": self.lanes[i],
+                    "status": self.statuses[i],
+                    "final_output": None if label is None else {"label": label},
+                    "has_final_output": self.statuses[i] == "released",
+                }
+                # the text of ``stored_json``, whose encoder is made anew at each call
+                rows.append((keys[i], kind, self.ids[i], encode_content(data).decode()))
+        constants = {"use_case": self.routed.use_case.slug, "created_at": self.now, "seq": None}
+        insert_rows(OutboxEvent, constants, ["id", "type", "decision", "data"], rows)
+
+    def _taken(self) -> Iterator[Taken]:
+        for i, arrival in enumerate(self.routed.arrivals):
+            v, status = arrival.valid, self.statuses[i]
+            final = final_output(v.kind, v.output) if status == "released" else None
+            yield Taken(
+                arrival.position,
+                "accepted",
+                v.external_id,
+                id=self.ids[i],
+                lane=self.lanes[i],
+                status=status,
+                final_output=final,
+            )
+
+
+def _codes(found: list[Any]) -> str:
+    return " ".join(dict.fromkeys(reason["code"] for reason in found))
+
+
+def _commitments(salt: bytes, parts: dict[str, bytes]) -> list[str | None]:
+    return [
+        commitment(salt[place], parts[part]) if part in parts else None
+        for part, place in SALT_PLACES
+    ]
+
+
+def _scaled(amount: Decimal | None) -> int | None:
+    return None if amount is None else int(amount.scaleb(ExactDecimalField.SCALE))
+
+
+def remaining(mandates: Sequence[Mandate], uses: Sequence[MandateUse]) -> list[Mandate]:
+    """The mandates with what the uses leave of them."""
+    return [after_use(mandate, use) for mandate, use in zip(mandates, uses, strict=True)]
+
+
+def left_entry(mandate: Mandate) -> dict[str, Any]:
+    amount = mandate.left_amount
+    return {
+        "id": str(mandate.id),
+        "count": mandate.left_count,
+        "amount": None if amount is None else str(amount),
+    }

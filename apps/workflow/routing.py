@@ -1,0 +1,74 @@
+"""Routing of arrivals: the context read from the database, the pure function, its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import numpy as np
+
+from apps.policies.domain.lanes import Lifecycle, RoutingContext, RoutingResult
+from apps.policies.domain.routing import route
+from apps.policies.domain.rows import columns_from_decisions
+from apps.policies.seeds import seed_for
+from apps.policies.selectors import PolicyInForce, policy_in_force
+from apps.registry.models import ModelVersion, UseCase
+from apps.supervision.selectors import mandates_in_force
+from apps.workflow.arrivals import Arrival
+from apps.workflow.versions import Versions
+
+IN_SERVICE = ("pilot", "live")
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Arrivals with the version of each and where each goes."""
+
+    use_case: UseCase
+    policy: PolicyInForce
+    arrivals: Sequence[Arrival]
+    versions: list[ModelVersion]
+    withdrawn_ids: set[str]
+    result: RoutingResult
+    past: bool
+
+
+def route_arrivals(
+    use_case: UseCase,
+    arrivals: Sequence[Arrival],
+    versions: Versions,
+    now: datetime,
+    *,
+    past: bool,
+) -> Routed:
+    """Route under the policy in force; mandates are locked, so that their limits hold exactly."""
+    policy = policy_in_force(use_case, now)
+    rows = [versions[a.valid.model, a.valid.model_version] for a in arrivals]
+    withdrawn = np.array([row.status != "active" for row in rows])
+    commands = policy.level == "HIC" and use_case.lifecycle in IN_SERVICE and not past
+    context = RoutingContext(
+        lifecycle=cast(Lifecycle, use_case.lifecycle),
+        seed=seed_for(use_case.slug, now.year),
+        moment=now,
+        mandates=mandates_in_force(use_case.slug, now, lock=True) if commands else (),
+        withdrawn=withdrawn,
+    )
+    columns = columns_from_decisions([as_routed(a.valid) for a in arrivals])
+    result = route(policy.routing, context, columns)
+    stopped = {str(row.pk) for row in rows if row.status != "active"}
+    return Routed(use_case, policy, arrivals, rows, stopped, result, past)
+
+
+def as_routed(valid: Any) -> dict[str, Any]:
+    """A decision in the form that conditions read."""
+    return {
+        "external_id": valid.external_id,
+        "model_version": valid.model_version,
+        "kind": valid.kind,
+        "output": valid.output,
+        "amount": valid.amount,
+        "features": valid.features,
+        "subject": {"attributes": valid.subject_attributes},
+    }

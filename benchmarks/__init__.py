@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m benchmarks`` prints a line a figure and writes results.json."""

@@ -1,0 +1,110 @@
+"""Copies of the migrated test database, for tests that must commit."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connection, connections
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+APP_ROLE = f"hitl_suite_app_{os.getpid()}"
+AUDITOR_ROLE = f"hitl_suite_auditor_{os.getpid()}"
+
+
+def server_connection(database: str) -> psycopg.Connection[Any]:
+    """A connection of its own, as the owner, outside Django."""
+    settings = connection.settings_dict
+    return psycopg.connect(
+        dbname=database,
+        user=settings["USER"] or None,
+        password=settings["PASSWORD"] or None,
+        host=settings["HOST"] or None,
+        port=settings["PORT"] or None,
+        autocommit=True,
+    )
+
+
+@contextmanager
+def fresh_copy() -> Iterator[None]:
+    """Point Django at a fresh copy of the migrated database; on PostgreSQL as the app role."""
+    template = connection.settings_dict["NAME"]
+    options = connection.settings_dict["OPTIONS"]
+    connections.close_all()
+    make = _sqlite_copy if connection.vendor == "sqlite" else _postgresql_copy
+    with make(template) as name:
+        connection.settings_dict["NAME"] = name
+        if connection.vendor == "postgresql":
+            connection.settings_dict["OPTIONS"] = {**options, "options": f"-c role={APP_ROLE}"}
+        try:
+            yield
+        finally:
+            connections.close_all()
+            connection.settings_dict["NAME"] = template
+            connection.settings_dict["OPTIONS"] = options
+
+
+@contextmanager
+def _sqlite_copy(template: str) -> Iterator[str]:
+    name = f"{template}.{uuid.uuid4().hex[:8]}"
+    source, copy = sqlite3.connect(template), sqlite3.connect(name)
+    source.backup(copy)
+    source.close()
+    copy.close()
+    try:
+        yield name
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            Path(name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _postgresql_copy(template: str) -> Iterator[str]:
+    from apps.audit.databases.roles import grant_statements
+
+    name = f"hitl_copy_{uuid.uuid4().hex[:12]}"
+    with server_connection("postgres") as server:
+        _make_roles(server)
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        with server_connection(name) as owner:
+            for statement in grant_statements(APP_ROLE, AUDITOR_ROLE):
+                owner.execute(statement)
+        yield name
+    finally:
+        with server_connection("postgres") as server:
+            server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _make_roles(server: psycopg.Connection[Any]) -> None:
+    for role in (APP_ROLE, AUDITOR_ROLE):
+        if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            server.execute(f'CREATE ROLE "{role}" NOLOGIN')
+
+
+def drop_roles() -> None:
+    if connection.vendor == "postgresql":
+        with server_connection("postgres") as server:
+            for role in (APP_ROLE, AUDITOR_ROLE):
+                server.execute(f'DROP ROLE IF EXISTS "{role}"')
+
+
+@contextmanager
+def owner_cursor() -> Iterator[Any]:
+    """A cursor of the database's owner, committing each statement: the attacker with all rights."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        raw = sqlite3.connect(name, isolation_level=None, timeout=30)
+        try:
+            yield raw.cursor()
+        finally:
+            raw.close()
+    else:
+        with server_connection(name) as raw, raw.cursor() as cursor:
+            yield cursor

