@@ -15,6 +15,7 @@ from django.utils import timezone
 from apps.accounts.domain.matrix import PEOPLE, ROLES, Grant, may
 from apps.common.actor import Actor
 from apps.common.errors import UnrecordedWrite
+from apps.common.fields import StoredJSONField
 from apps.common.history import TrackedHistory
 from apps.common.models import GuardedQuerySet, TrackedModel
 
@@ -164,6 +165,40 @@ class RoleGrant(TrackedModel):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.role}" + (f" in {self.use_case}" if self.use_case else "")
+
+
+class Qualification(TrackedModel):
+    """A skill that a person holds, everywhere or in one use case, until when and from whom."""
+
+    record_use_case = "use_case"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="qualifications"
+    )
+    skill = models.CharField(max_length=100)
+    use_case = models.CharField(
+        max_length=80, blank=True, default="", help_text="Slug of the use case; empty: all of them."
+    )
+    status = models.CharField(
+        max_length=7, choices=[(s, s) for s in ("held", "lapsed", "lost", "revoked")]
+    )
+    granted_by = models.CharField(max_length=64)
+    granted_at = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True, blank=True)
+    evidence = StoredJSONField(
+        null=True, blank=True, help_text="The interval, or the pause, that ended it."
+    )
+    history = TrackedHistory()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "skill", "use_case"], name="one_qualification_each"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.skill} ({self.status})"
 
 
 class ServiceKey(TrackedModel):

@@ -69,6 +69,12 @@ class UseCase(TrackedModel):
         default=0, help_text="A number output within this of the truth is right."
     )
     cost_model = StoredJSONField(default=dict, blank=True)
+    reason_codes = StoredJSONField(
+        default=list, blank=True, help_text="What a reviewer's verdict may be given for."
+    )
+    calendar = StoredJSONField(
+        null=True, blank=True, help_text="Business hours; none: round the clock."
+    )
     reference_from = models.DateField(null=True, blank=True)
     reference_to = models.DateField(null=True, blank=True)
     retention_days = models.PositiveIntegerField(

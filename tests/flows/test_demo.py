@@ -103,7 +103,7 @@ class Running:
     def programs(self) -> dict[str, int]:
         """Name -> main process of each program that the demonstration started."""
         listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
             capture_output=True,
             text=True,
             check=False,

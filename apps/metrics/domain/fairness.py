@@ -1,0 +1,308 @@
+"""Fairness by group: rates, gaps and ratios, from counts.
+
+The rates are those of fairlearn's MetricFrame, run on the cells with the counts as sample weights,
+which gives the same bits as the rows would. Where fairlearn answers 0 for a rate that has no
+denominator (true positives of a group without positives) the figure here is null, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from math import comb, isinf
+from typing import Any, Final
+
+import fairlearn.metrics as fm
+import numpy as np
+import pandas as pd
+from sklearn.metrics import accuracy_score
+
+from apps.metrics.domain.estimates import LEVEL, Estimate, not_enough, share
+from apps.metrics.domain.groups import (
+    UNKNOWN,
+    GroupCells,
+    GroupCounts,
+    Grouping,
+    answered,
+    counts_of,
+    group_by,
+    subsets,
+)
+from apps.metrics.domain.impact import four_fifths
+from apps.metrics.domain.proportions import KATZ, NEWCOMBE, Part, difference, katz
+
+SMALLEST: Final = 30
+RATES: Final = ("selection_rate", "tpr", "fpr", "fnr", "accuracy")
+NO_GROUPS: Final = "fewer than two groups have this rate"
+
+Rates = Mapping[str, Mapping[str, Estimate]]
+Parts = Mapping[str, Mapping[str, Part]]
+
+
+def metric_frame(
+    cells: GroupCells, grouping: Grouping, favourable: str, positive: str
+) -> fm.MetricFrame:
+    """Fairlearn's MetricFrame of the cells.
+
+    Definition: selection_rate is the share given ``favourable``; tpr, fpr and fnr take
+    ``positive`` as the event and look at decisions with an outcome, as accuracy does. The counts
+    are the sample weights, so that the result is that of the rows, to the bit.
+    Parameters: ``cells`` with a label given; ``grouping`` of them; ``favourable``, ``positive``.
+    Returns: MetricFrame over the groups; its rates without denominator are 0 (fairlearn) or nan.
+    Source: fairlearn 0.15, fairlearn.metrics.MetricFrame.
+    """
+    kept = grouping.place != UNKNOWN
+    code = {label: i for i, label in enumerate(cells.labels)}
+    chosen, event = (code.get(label, UNKNOWN - 1) for label in (favourable, positive))
+    metrics = {
+        "selection_rate": _selection_of(chosen),
+        "tpr": _rate_of(fm.true_positive_rate, event),
+        "fpr": _rate_of(fm.false_positive_rate, event),
+        "fnr": _rate_of(fm.false_negative_rate, event),
+        "accuracy": _accuracy,
+    }
+    weights = {"sample_weight": cells.n[kept]}
+    return fm.MetricFrame(
+        metrics=metrics,
+        y_true=cells.true[kept],
+        y_pred=cells.given[kept],
+        sensitive_features=pd.Series(grouping.place[kept], name="group"),
+        sample_params=dict.fromkeys(metrics, weights),
+    )
+
+
+def _selection_of(chosen: int) -> Callable[..., float]:
+    def selection(y_true: Any, y_pred: Any, sample_weight: Any) -> float:
+        given = (np.asarray(y_pred) == chosen).astype(np.int64)
+        return float(fm.selection_rate(given, given, sample_weight=np.asarray(sample_weight)))
+
+    return selection
+
+
+def _rate_of(rate: Callable[..., float], event: int) -> Callable[..., float]:
+    def of_known(y_true: Any, y_pred: Any, sample_weight: Any) -> float:
+        true, given, weight = map(np.asarray, (y_true, y_pred, sample_weight))
+        known = true != UNKNOWN
+        if not known.any():
+            return float("nan")
+        pair = ((side[known] == event).astype(np.int64) for side in (true, given))
+        return float(rate(*pair, sample_weight=weight[known], pos_label=1))
+
+    return of_known
+
+
+def _accuracy(y_true: Any, y_pred: Any, sample_weight: Any) -> float:
+    true, given, weight = map(np.asarray, (y_true, y_pred, sample_weight))
+    known = true != UNKNOWN
+    if not known.any():
+        return float("nan")
+    return float(accuracy_score(true[known], given[known], sample_weight=weight[known]))
+
+
+def parts_of(counts: GroupCounts, names: tuple[str, ...]) -> Parts:
+    """Each rate's count and total, by group.
+
+    Parameters: ``counts`` of shape (G,); ``names``, the G groups.
+    Returns: rate -> group -> Part.
+    """
+    pairs = {
+        "selection_rate": (counts.selected, counts.n),
+        "tpr": (counts.hits, counts.positives),
+        "fpr": (counts.false_alarms, counts.negatives),
+        "fnr": (counts.positives - counts.hits, counts.positives),
+        "accuracy": (counts.right, counts.known),
+    }
+    return {
+        rate: {name: Part(int(k[i]), int(n[i])) for i, name in enumerate(names)}
+        for rate, (k, n) in pairs.items()
+    }
+
+
+def group_rates(parts: Parts, positive: str) -> Rates:
+    """Each rate of each group, with its Wilson interval.
+
+    Definition: k / n. Neutral value: none, they are compared between groups; accuracy and tpr are
+    better high, fpr and fnr low, selection_rate has no direction of its own.
+    Parameters: ``parts``; ``positive``, to be named where a group lacks such cases.
+    Returns: rate -> group -> Estimate; null where the group has no denominator, and why.
+    """
+    why = {
+        "selection_rate": "the group has no decision with a label",
+        "tpr": f"no case of the group is truly {positive!r}",
+        "fpr": f"no case of the group is truly other than {positive!r}",
+        "fnr": f"no case of the group is truly {positive!r}",
+        "accuracy": "no decision of the group has an outcome",
+    }
+    return {
+        rate: {name: share(*part, why[rate]) for name, part in by_group.items()}
+        for rate, by_group in parts.items()
+    }
+
+
+def extremes(parts: Mapping[str, Part]) -> tuple[str, str] | None:
+    """The groups of the lowest and of the highest rate, compared as fractions.
+
+    Parameters: ``parts`` by group. Returns: (lowest, highest), of equal ones the first by name;
+    None where fewer than two groups have a denominator.
+    """
+    rates = {name: Fraction(*part) for name, part in sorted(parts.items()) if part.n}
+    if len(rates) < 2:
+        return None
+    return min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
+
+
+def simultaneous(groups: int, level: float = LEVEL) -> float:
+    """The coverage of one pair at which all pairs together hold at ``level``.
+
+    Definition: 1 - (1 - level) / C(groups, 2) (Bonferroni), since the pair that is shown is picked
+    for being the farthest apart. For two groups it is ``level``.
+    """
+    return 1 - (1 - level) / max(1, comb(groups, 2))
+
+
+def gap(parts: Mapping[str, Part], tests: int = 1) -> Estimate:
+    """The largest difference of a rate between two groups.
+
+    Definition: the highest rate less the lowest, as fairlearn's ``difference()``, over the groups
+    that have the rate. Newcombe's interval of that pair at ``simultaneous(groups)``, so that it
+    covers "no gap": unlike the value it can lie below 0. Neutral value: 0; lower is better.
+    Parameters: ``parts`` by group; ``tests``, how many gaps a figure takes the larger of.
+    Returns: Estimate naming ``low_group``, ``high_group``, the groups left out as ``undefined``.
+    Null where fewer than two groups have the rate.
+    """
+    pair = extremes(parts)
+    undefined = sorted(name for name, part in parts.items() if not part.n)
+    more: dict[str, Any] = {"undefined": undefined} if undefined else {}
+    if pair is None:
+        n = sum(part.n for part in parts.values())
+        return not_enough(NO_GROUPS, NEWCOMBE, n=n, more=more)
+    lowest, highest = pair
+    level = simultaneous(len(parts) - len(undefined), 1 - (1 - LEVEL) / tests)
+    more |= {"low_group": lowest, "high_group": highest, "level": level}
+    return difference(parts[highest], parts[lowest], level, **more)
+
+
+def ratio(parts: Mapping[str, Part]) -> Estimate:
+    """The lowest rate of a group divided by the highest.
+
+    Definition: min / max as an exact fraction of whole numbers, fairlearn's ``ratio()``. Katz's
+    interval of that pair at ``simultaneous(groups)``, which can pass 1. Neutral value: 1; higher
+    is better.
+    Parameters: ``parts`` by group.
+    Returns: Estimate with ``exact`` ("a/b") and the groups. Null where fewer than two groups have
+    the rate, or where it is 0 in all of them.
+    """
+    pair = extremes(parts)
+    n = sum(part.n for part in parts.values())
+    if pair is None:
+        return not_enough(NO_GROUPS, KATZ, n=n)
+    lowest, highest = (parts[name] for name in pair)
+    if not highest.k:
+        return not_enough("the rate is 0 in every group", KATZ, n=n)
+    exact = Fraction(*lowest) / Fraction(*highest)
+    level = simultaneous(sum(part.n > 0 for part in parts.values()))
+    low, high = katz(lowest, highest, level)
+    more = {"exact": str(exact), "low_group": pair[0], "high_group": pair[1], "level": level}
+    above = None if isinf(high) else high
+    return Estimate(float(exact), low, above, lowest.n + highest.n, KATZ, more=more)
+
+
+def equalized_odds(parts: Parts) -> Estimate:
+    """The larger of the gaps of tpr and fpr.
+
+    Definition: max(gap(tpr), gap(fpr)), fairlearn's worst case; the interval runs from the larger
+    of the two low ends to the larger of the high ones, each gap's held at 97.5 %. Neutral value:
+    0; lower is better.
+    Parameters: ``parts``. Returns: Estimate with ``rate``, the one that is larger. Null where
+    either gap is.
+    """
+    gaps = {rate: gap(parts[rate], tests=2) for rate in ("tpr", "fpr")}
+    for rate, found in gaps.items():
+        if found.value is None:
+            return not_enough(f"{rate}: {NO_GROUPS}", NEWCOMBE, n=found.n)
+    rate = max(gaps, key=lambda name: gaps[name].value or 0.0)
+    low = max(found.low for found in gaps.values() if found.low is not None)
+    high = max(found.high for found in gaps.values() if found.high is not None)
+    return replace(gaps[rate], low=low, high=high, more={"rate": rate, **gaps[rate].more})
+
+
+def bias_report(
+    cells: GroupCells, favourable: str, positive: str, smallest: int = SMALLEST
+) -> dict[str, Any]:
+    """Fairness by each protected attribute, and by their intersections.
+
+    Definition: see ``fairness_of``; attributes of an intersection are joined by " & ".
+    Parameters: ``cells``; ``favourable`` and ``positive`` label; ``smallest``, below which a group
+    is marked as too small.
+    Returns: attribute -> figures; empty without an attribute.
+    """
+    with_label = answered(cells)
+    return {
+        " & ".join(chosen): fairness_of(with_label, chosen, favourable, positive, smallest)
+        for chosen in subsets(with_label)
+    }
+
+
+def fairness_of(
+    cells: GroupCells,
+    attributes: tuple[str, ...],
+    favourable: str,
+    positive: str,
+    smallest: int = SMALLEST,
+) -> dict[str, Any]:
+    """Every figure of fairness for the groups that some attributes make.
+
+    Definition: the rates are MetricFrame's; see ``gap``, ``ratio``, ``equalized_odds`` and
+    ``four_fifths``. impact_ratio equals demographic_parity_ratio, both being the lowest selection
+    rate over the highest. All groups are in the gaps; one below ``smallest`` says so, since its
+    rate may be chance.
+    Parameters: ``cells`` with a label given; ``attributes``; the labels; ``smallest``.
+    Returns: {"groups", "unknown", "smallest", "demographic_parity_difference",
+    "demographic_parity_ratio", "equalized_odds_difference", "impact_ratio", "four_fifths"}.
+    """
+    grouping = group_by(cells, attributes)
+    counts = counts_of(cells, grouping, favourable, positive)
+    parts = parts_of(counts, grouping.names)
+    rates = _judged(cells, grouping, group_rates(parts, positive), favourable, positive)
+    selection = parts["selection_rate"]
+    parity = ratio(selection).document()
+    return {
+        "groups": _by_group(rates, counts, grouping.names, smallest),
+        "unknown": grouping.unknown,
+        "smallest": smallest,
+        "demographic_parity_difference": gap(selection).document(),
+        "demographic_parity_ratio": parity,
+        "equalized_odds_difference": equalized_odds(parts).document(),
+        "impact_ratio": parity,
+        "four_fifths": four_fifths(selection, smallest),
+    }
+
+
+def _judged(
+    cells: GroupCells, grouping: Grouping, rates: Rates, favourable: str, positive: str
+) -> Rates:
+    """The rates with fairlearn's values in the place of ours, where they are defined."""
+    if not grouping.names:
+        return rates
+    frame = metric_frame(cells, grouping, favourable, positive).by_group
+    return {
+        rate: {
+            name: one if one.value is None else replace(one, value=float(frame[rate].iat[i]))
+            for i, (name, one) in enumerate(by_group.items())
+        }
+        for rate, by_group in rates.items()
+    }
+
+
+def _by_group(
+    rates: Rates, counts: GroupCounts, names: tuple[str, ...], smallest: int
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for i, name in enumerate(names):
+        n = int(counts.n[i])
+        figures = {rate: rates[rate][name].document() for rate in RATES}
+        found[name] = {"n": n, "with_outcome": int(counts.known[i]), **figures}
+        if n < smallest:
+            found[name]["too_small"] = f"n = {n} is below the minimum of {smallest}"
+    return found
