@@ -22,6 +22,15 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 CI = os.environ.get("CI") == "true"
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name what failed, for ``tests.run``; only the process that leads the workers hears of all."""
+    listed = os.environ.get("FAILED_TESTS")
+    if listed and not hasattr(config, "workerinput"):
+        reports = [r for state in ("failed", "error") for r in terminalreporter.getreports(state)]
+        names = dict.fromkeys(r.nodeid for r in reports if hasattr(r, "nodeid"))
+        Path(listed).write_text("\n".join(names))
+
+
 @pytest.fixture(autouse=True)
 def own_ledger_files(tmp_path: Path, settings: Any) -> None:
     """Each test signs with a key of its own and has a witness of its own."""

@@ -91,6 +91,13 @@ class Decision(TrackedModel):
                 name="decision_pending",
                 condition=models.Q(status="pending"),
             ),
+            # past cases like one at hand; only what people decided is in it, so that ingest pays
+            # nothing for it
+            models.Index(
+                fields=["use_case", "label", "confidence"],
+                name="decision_similar",
+                condition=models.Q(lane="review", settled_at__isnull=False),
+            ),
             models.Index(
                 fields=["subject_pseudonym"],
                 name="decision_subject",

@@ -28,5 +28,9 @@ class Outcome(TrackedModel):
     created_at = models.DateTimeField()
     history = TrackedHistory()
 
+    class Meta:
+        # the newest outcomes of a use case (ids are ordered by time)
+        indexes = [models.Index(fields=["use_case", "-id"], name="outcome_list")]
+
     def __str__(self) -> str:
         return f"{self.decision_id}: {self.label}"

@@ -12,6 +12,7 @@ from django.db import transaction
 from apps.audit.events import Event, record_event
 from apps.audit.models import AccessEvent
 from apps.common.actor import Actor
+from apps.common.columns import fetched
 from apps.policies.models import SamplingSeed
 from apps.registry.guards import use_case_lock
 
@@ -22,19 +23,21 @@ SAMPLER = Actor.system("sampling")
 
 def seed_for(use_case_slug: str, year: int) -> bytes:
     """The seed of the use case's draws in ``year`` (UTC), made at the first call."""
-    return _stored(use_case_slug, year) or _make(use_case_slug, year)
+    return stored_seed(use_case_slug, year) or _make(use_case_slug, year)
 
 
-def _stored(slug: str, year: int) -> bytes | None:
-    rows = SamplingSeed.objects.filter(use_case_id=slug, year=year)
-    found = rows.values_list("seed", flat=True).first()
-    return None if found is None else bytes(found)
+def stored_seed(slug: str, year: int) -> bytes | None:
+    """The seed of the use case's draws in ``year``, None before its first draw."""
+    rows = fetched(
+        "SELECT seed FROM policies_samplingseed WHERE use_case_id = %s AND year = %s", [slug, year]
+    )
+    return bytes(rows[0][0]) if rows else None
 
 
 @transaction.atomic
 def _make(slug: str, year: int) -> bytes:
     use_case = use_case_lock(slug)
-    standing = _stored(slug, year)  # by somebody else, while this one waited for the lock
+    standing = stored_seed(slug, year)  # by somebody else, while this one waited for the lock
     if standing is not None:
         return standing
     seed = secrets.token_bytes(SEED_BYTES)
@@ -69,7 +72,7 @@ def disclose_ended(now: datetime) -> int:
 @transaction.atomic
 def _disclose(slug: str, year: int) -> int:
     use_case_lock(slug)
-    seed = _stored(slug, year)
+    seed = stored_seed(slug, year)
     target = _target(slug, year)
     if seed is None or AccessEvent.objects.filter(kind=DISCLOSED, target=target).exists():
         return 0

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
+from apps.common.columns import ModelColumns, fetched
 from apps.common.errors import Conflict
 from apps.policies.activation import activate_due, check_untouched
 from apps.policies.domain.diff import diff_in_plain_words
@@ -19,6 +20,7 @@ from apps.policies.models import PolicyStatus, PolicyVersion
 from apps.registry.models import UseCase
 
 COMPILED = 512  # versions that a process keeps ready
+STANDING = ModelColumns(PolicyVersion, "id", "content_hash", "status", "effective_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,19 @@ def policy_in_force(use_case: UseCase, now: datetime) -> PolicyInForce:
 
     One query where nothing is due: versions are fixed, so each is compiled once a process.
     """
+    found = policy_unless_due(use_case, now)
+    while found is None:
+        activate_due(now, use_case.slug)
+        found = policy_unless_due(use_case, now)
+    return found
+
+
+def policy_unless_due(use_case: UseCase, now: datetime) -> PolicyInForce | None:
+    """The version in force; None where the moment of another has come and it has to be put into
+    force first, which writes."""
     standing = _standing(use_case.slug)
     if any(status == PolicyStatus.APPROVED and moment <= now for *_, status, moment in standing):
-        activate_due(now, use_case.slug)
-        standing = _standing(use_case.slug)
+        return None
     for key, recorded_hash, status, _ in standing:
         if status == PolicyStatus.ACTIVE:
             return _compiled(key, recorded_hash, use_case_schema(use_case))
@@ -72,11 +83,14 @@ def compiled_policy(policy_id: UUID) -> PolicyInForce:
     return _compiled(policy.pk, policy.content_hash, use_case_schema(policy.use_case))
 
 
-def _standing(slug: str) -> list[tuple[UUID, str, str, datetime]]:
-    rows: Any = PolicyVersion.objects.filter(
-        use_case_id=slug, status__in=(PolicyStatus.APPROVED, PolicyStatus.ACTIVE)
+def _standing(slug: str) -> list[Any]:
+    """(id, hash, status, moment) of the versions that are in force or approved."""
+    rows = fetched(
+        f"SELECT {STANDING.of('p')} FROM policies_policyversion p "  # noqa: S608
+        "WHERE p.use_case_id = %s AND p.status IN (%s, %s)",
+        [slug, PolicyStatus.APPROVED.value, PolicyStatus.ACTIVE.value],
     )
-    return list(rows.values_list("pk", "content_hash", "status", "effective_from"))
+    return [STANDING.values(row) for row in rows]
 
 
 @lru_cache(maxsize=COMPILED)

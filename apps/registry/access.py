@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from apps.accounts.callers import Caller
 from apps.accounts.domain.matrix import ACTIONS
 from apps.common.errors import NotPermitted
@@ -29,3 +32,15 @@ def require_right(caller: Caller, action: str, use_case: str) -> None:
             action=action,
             use_case=use_case,
         )
+
+
+def rights_held_by_others(person: Any, rights: Collection[str]) -> set[tuple[str, str]]:
+    """(use case, right) where the right has holders and ``person`` (a key) is none of them.
+
+    For a queue that spans use cases: ``require_right`` for all of them, in one query.
+    """
+    held: dict[tuple[str, str], set[Any]] = {}
+    rows = DecisionRight.objects.filter(right__in=rights)
+    for use_case, right, holder in rows.values_list("use_case_id", "right", "person_id"):
+        held.setdefault((use_case, right), set()).add(holder)
+    return {place for place, holders in held.items() if person not in holders}

@@ -24,7 +24,6 @@ from apps.policies.domain.schema import InvalidDocumentError, UseCaseSchema
 from apps.policies.models import PolicyVersion
 from apps.policies.selectors import use_case_schema
 from apps.registry.models import UseCase
-from apps.supervision.mandates import mandates_take as mandates_take  # routing asks, then takes
 from apps.supervision.models import Mandate, MandateCounter, MandateUse
 
 PARSED = 1_024  # scopes that a process keeps ready

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from apps.common.actor import Actor
 from apps.common.errors import BadInput, Conflict, FieldError
+from apps.decisions.bulk.locks import gave_way, wait_for_turn
 from apps.decisions.domain.envelope import DecisionValidator
 from apps.decisions.domain.strict_json import parse_object
 from apps.decisions.models import Decision
@@ -31,12 +32,12 @@ from apps.workflow.intake import (
     read_stop_again,
     route_and_record,
 )
+from apps.workflow.routing import NotReadyError
 from apps.workflow.taken import Taken
 
 CHUNK_LINES = 5_000
 CHUNK_BYTES = 16 * 1024 * 1024
 FETCHED = 500  # duplicates read at once
-DEADLOCK = "40P01"
 EMPTY = "the batch is empty; one JSON object a line is expected"
 
 Find = Callable[[str], UseCase]
@@ -93,22 +94,25 @@ def take_batch(*, actor: Actor, source: IO[bytes], find: Find, told: Told) -> Co
 
 def all_or_none(source: IO[bytes], told: Told, take: Callable[[], Counts]) -> Counts:
     """``take`` in one transaction, from the first line again where it has to give way."""
+    alone = False
     for attempt in range(ATTEMPTS):
         source.seek(0)
         told.restart()
         try:
             with transaction.atomic(durable=True):
+                wait_for_turn(alone=alone)
                 counts = take()
                 if not counts.lines:
                     raise BadInput(EMPTY)
                 return counts
         except StopChangedError:
             continue
-        except OperationalError as error:
-            # Two batches met that hold the same cases in another order: one goes first.
-            deadlock = getattr(error.__cause__, "sqlstate", "") == DEADLOCK
-            if not deadlock or attempt == ATTEMPTS - 1:
+        except NotReadyError as error:
+            error.mend()
+        except DatabaseError as error:
+            if not gave_way(error) or attempt == ATTEMPTS - 1:
                 raise
+            alone = True
     raise Conflict("a use case of the batch is being stopped and resumed: send it again")
 
 

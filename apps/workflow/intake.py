@@ -10,22 +10,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from apps.common.actor import Actor
 from apps.common.errors import Conflict, FieldError, NotFound
-from apps.decisions.bulk.locks import shared_lifecycle, shared_withdrawn
-from apps.registry.models import UseCase
+from apps.decisions.bulk.locks import (
+    gave_way,
+    shared_stop,
+    wait_for_turn,
+)
+from apps.registry.selectors import use_case_by_slug
 from apps.workflow.arrivals import Arrival
 from apps.workflow.known import known_digests
 from apps.workflow.recording import Recorder
-from apps.workflow.routing import Routed, route_arrivals
+from apps.workflow.routing import NotReadyError, Routed, route_arrivals
 from apps.workflow.taken import Taken
 from apps.workflow.versions import RegisteredMeanwhile, resolve_versions
 
 ATTEMPTS = 5
-DEADLOCK = "40P01"
 
 
 class StopChangedError(Exception):
@@ -60,20 +63,27 @@ def take_in(
     Raises:
         NotFound: no such use case. Conflict: no policy in force, or the stop kept moving.
     """
+    alone = False
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                taken, stand = route_and_record(actor, use_case, arrivals, past=past)
+                if len(arrivals) > 1:
+                    wait_for_turn(alone=alone)
+                taken, stand = _attempt(actor, use_case, arrivals, past)
                 if stand is not None:
                     read_stop_again([stand])
                 return taken
         except StopChangedError:
             continue
-        except OperationalError as error:
-            # Two senders met that hold the same cases in another order: one goes first.
-            deadlock = getattr(error.__cause__, "sqlstate", "") == DEADLOCK
-            if not deadlock or attempt == ATTEMPTS - 1:
+        except NotReadyError as error:
+            error.mend()
+        except (DatabaseError, RegisteredMeanwhile) as error:
+            # Somebody else took in the same case, or registered the same version, at this moment:
+            # the next attempt finds it there.
+            met = isinstance(error, IntegrityError | RegisteredMeanwhile) or gave_way(error)
+            if not met or attempt == ATTEMPTS - 1:
                 raise
+            alone = True
     raise Conflict(f"the use case {use_case!r} is being stopped and resumed: send it again")
 
 
@@ -99,7 +109,7 @@ def route_and_record(
 def _attempt(
     actor: Actor, slug: str, arrivals: Sequence[Arrival], past: bool
 ) -> tuple[list[Taken], Stand | None]:
-    use_case = UseCase.objects.filter(slug=slug).first()
+    use_case = use_case_by_slug(slug)
     if use_case is None:
         raise NotFound(f"there is no use case {slug!r}")
     now = timezone.now()
@@ -134,9 +144,8 @@ def read_stop_again(stands: Iterable[Stand]) -> None:
         StopChangedError: a stop was committed since the routing.
     """
     for stand in sorted(stands, key=lambda stand: stand.use_case):
-        lifecycle = shared_lifecycle(stand.use_case)
-        withdrawn = shared_withdrawn(sorted(stand.versions))
-        if lifecycle != stand.lifecycle or withdrawn != stand.withdrawn:
+        found = shared_stop(stand.use_case, sorted(stand.versions))
+        if found != (stand.lifecycle, stand.withdrawn):
             raise StopChangedError
 
 

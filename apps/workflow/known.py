@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
+from apps.common.columns import fetched
 from apps.decisions.bulk.keys import among_texts
 
 
@@ -22,7 +21,7 @@ class KnownCase(NamedTuple):
 def known_digests(use_case: str, external_ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
     """external id -> (decision id, keyed digest of its content; None after an erasure)."""
     condition, keys = among_texts("d.external_id", external_ids)
-    rows = _rows(
+    rows = fetched(
         "SELECT d.external_id, d.id, p.digest FROM decisions_decision d "  # noqa: S608
         "LEFT JOIN decisions_payload p ON p.decision = d.id "
         f"WHERE d.use_case_id = %s AND {condition}",
@@ -34,18 +33,12 @@ def known_digests(use_case: str, external_ids: Sequence[str]) -> dict[str, tuple
 def known_cases(use_case: str, external_ids: Sequence[str]) -> dict[str, KnownCase]:
     """external id -> what stands on the decision's row."""
     condition, keys = among_texts("external_id", external_ids)
-    rows = _rows(
+    rows = fetched(
         "SELECT external_id, id, kind, label FROM decisions_decision "  # noqa: S608
         f"WHERE use_case_id = %s AND {condition}",
         [use_case, *keys],
     )
     return {external: KnownCase(id_text(key), *rest) for external, key, *rest in rows}
-
-
-def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall())
 
 
 def id_text(key: UUID | str) -> str:

@@ -28,7 +28,7 @@ from apps.policies.domain.reasons import encoded_reasons
 from apps.reviews.domain.priority import rank
 from apps.reviews.models import ReviewTask
 from apps.reviews.services import due_at
-from apps.supervision.selectors import mandates_take
+from apps.supervision.mandates import mandates_take
 from apps.workflow.taken import Taken
 
 if TYPE_CHECKING:

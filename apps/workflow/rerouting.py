@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -24,14 +23,15 @@ from apps.policies.domain.lanes import Lane as RoutedLane
 from apps.policies.domain.reasons import reasons
 from apps.policies.domain.routing import route
 from apps.policies.domain.rows import columns_from_decisions
-from apps.policies.seeds import seed_for
-from apps.policies.selectors import PolicyInForce, policy_in_force
+from apps.policies.selectors import PolicyInForce
 from apps.registry.models import UseCase
 from apps.reviews.services import task_open
-from apps.supervision.selectors import mandates_in_force, mandates_take
+from apps.supervision.mandates import mandates_take
+from apps.supervision.selectors import mandates_in_force
 from apps.workflow.answers import decision_as_sent
 from apps.workflow.intake import ATTEMPTS, Stand, StopChangedError, read_stop_again
 from apps.workflow.recording import left_entry, remaining
+from apps.workflow.routing import NotReadyError, ready_to_route
 
 CHUNK = 200
 
@@ -54,8 +54,13 @@ def reroute_blocked(actor: Actor, use_case: UseCase, reason: str) -> int:
 
 def _reroute_chunk(actor: Actor, slug: str, ids: Sequence[UUID], reason: str) -> int:
     for _attempt in range(ATTEMPTS):
-        with suppress(StopChangedError), transaction.atomic():
-            return _reroute(actor, slug, ids, reason)
+        try:
+            with transaction.atomic():
+                return _reroute(actor, slug, ids, reason)
+        except StopChangedError:
+            continue
+        except NotReadyError as error:
+            error.mend()
     raise Conflict(f"the use case {slug!r} is being stopped and resumed: reroute again")
 
 
@@ -64,7 +69,7 @@ def _reroute(actor: Actor, slug: str, ids: Sequence[UUID], reason: str) -> int:
     if use_case.lifecycle not in {"live", "pilot"}:
         raise Conflict(f"the use case is {use_case.lifecycle}: nothing can be routed")
     now = timezone.now()
-    policy = policy_in_force(use_case, now)
+    policy, seed = ready_to_route(use_case, now)
     rows = Decision.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids)
     locked = rows.select_related("model_version").order_by("id")
     found = [d for d in locked if may_reroute(Lane(d.lane), Status(d.status))]
@@ -72,7 +77,7 @@ def _reroute(actor: Actor, slug: str, ids: Sequence[UUID], reason: str) -> int:
         return 0
     sent = [decision_as_sent(decision) for decision in found]
     result = route(
-        policy.routing, _context(use_case, policy, found, now), columns_from_decisions(sent)
+        policy.routing, _context(use_case, policy, seed, found, now), columns_from_decisions(sent)
     )
     for row, decision in enumerate(found):
         _move(actor, decision, result, row, policy, now, reason)
@@ -87,12 +92,12 @@ def _stand(use_case: UseCase, found: list[Decision]) -> Stand:
 
 
 def _context(
-    use_case: UseCase, policy: PolicyInForce, found: list[Decision], now: datetime
+    use_case: UseCase, policy: PolicyInForce, seed: bytes, found: list[Decision], now: datetime
 ) -> RoutingContext:
     commands = policy.level == "HIC"
     return RoutingContext(
         lifecycle=cast(Lifecycle, use_case.lifecycle),
-        seed=seed_for(use_case.slug, now.year),
+        seed=seed,
         moment=now,
         mandates=mandates_in_force(use_case.slug, now, lock=True) if commands else (),
         withdrawn=np.array([d.model_version.status != "active" for d in found]),

@@ -9,17 +9,33 @@ from typing import Any, cast
 
 import numpy as np
 
+from apps.policies.activation import activate_due
 from apps.policies.domain.lanes import Lifecycle, RoutingContext, RoutingResult
 from apps.policies.domain.routing import route
 from apps.policies.domain.rows import columns_from_decisions
-from apps.policies.seeds import seed_for
-from apps.policies.selectors import PolicyInForce, policy_in_force
+from apps.policies.seeds import seed_for, stored_seed
+from apps.policies.selectors import PolicyInForce, policy_unless_due
 from apps.registry.models import ModelVersion, UseCase
 from apps.supervision.selectors import mandates_in_force
 from apps.workflow.arrivals import Arrival
 from apps.workflow.versions import Versions
 
 IN_SERVICE = ("pilot", "live")
+
+
+class NotReadyError(Exception):
+    """Before a use case can route, something of its own has to be written: the seed of a new year,
+    or a policy whose moment has come. Both hold the use case's lock, and so would keep a stop
+    waiting until the transaction of a whole batch ends: the batch gives way, ``mend`` writes it in
+    a short transaction, and the batch begins anew."""
+
+    def __init__(self, use_case: str, moment: datetime) -> None:
+        super().__init__(f"{use_case} needs a seed or has a policy that is due")
+        self.use_case, self.moment = use_case, moment
+
+    def mend(self) -> None:
+        activate_due(self.moment, self.use_case)
+        seed_for(self.use_case, self.moment.year)
 
 
 @dataclass(frozen=True)
@@ -43,14 +59,18 @@ def route_arrivals(
     *,
     past: bool,
 ) -> Routed:
-    """Route under the policy in force; mandates are locked, so that their limits hold exactly."""
-    policy = policy_in_force(use_case, now)
+    """Route under the policy in force; mandates are locked, so that their limits hold exactly.
+
+    Raises:
+        NotReadyError: mend it outside the transaction, and route again.
+    """
+    policy, seed = ready_to_route(use_case, now)
     rows = [versions[a.valid.model, a.valid.model_version] for a in arrivals]
     withdrawn = np.array([row.status != "active" for row in rows])
     commands = policy.level == "HIC" and use_case.lifecycle in IN_SERVICE and not past
     context = RoutingContext(
         lifecycle=cast(Lifecycle, use_case.lifecycle),
-        seed=seed_for(use_case.slug, now.year),
+        seed=seed,
         moment=now,
         mandates=mandates_in_force(use_case.slug, now, lock=True) if commands else (),
         withdrawn=withdrawn,
@@ -59,6 +79,14 @@ def route_arrivals(
     result = route(policy.routing, context, columns)
     stopped = {str(row.pk) for row in rows if row.status != "active"}
     return Routed(use_case, policy, arrivals, rows, stopped, result, past)
+
+
+def ready_to_route(use_case: UseCase, now: datetime) -> tuple[PolicyInForce, bytes]:
+    """The policy in force and the seed of the year; NotReadyError where one has to be made."""
+    policy, seed = policy_unless_due(use_case, now), stored_seed(use_case.slug, now.year)
+    if policy is None or seed is None:
+        raise NotReadyError(use_case.slug, now)
+    return policy, seed
 
 
 def as_routed(valid: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from django.core.exceptions import ValidationError
 
 from apps.common.actor import Actor
+from apps.common.columns import ModelColumns, fetched
 from apps.common.errors import BadInput, Conflict, FieldError
+from apps.decisions.bulk.keys import among_texts
 from apps.registry.models import AISystem, ModelVersion, UseCase
 from apps.registry.services import ai_system_register, model_version_register
 from apps.workflow.arrivals import Arrival
@@ -15,6 +17,7 @@ from apps.workflow.arrivals import Arrival
 Pair = tuple[str, str]
 Versions = dict[Pair, ModelVersion]
 FIRST_SIGHT = "first seen with a decision"
+SYSTEM, VERSION = ModelColumns(AISystem), ModelColumns(ModelVersion)
 MODEL_NAMES = AISystem._meta.get_field("name")
 VERSION_NAMES = ModelVersion._meta.get_field("version")
 
@@ -49,10 +52,20 @@ def _pair(arrival: Arrival) -> Pair:
 
 
 def _existing(named: set[Pair]) -> Versions:
-    systems = {model for model, _ in named}
-    rows = ModelVersion.objects.filter(system__name__in=systems).select_related("system")
-    by_name = {(row.system.name, row.version): row for row in rows}
-    return {pair: by_name[pair] for pair in named if pair in by_name}
+    one_system, systems = among_texts("s.name", sorted({model for model, _ in named}))
+    one_version, versions = among_texts("v.version", sorted({version for _, version in named}))
+    rows = fetched(
+        f"SELECT {SYSTEM.of('s')}, {VERSION.of('v')} "  # noqa: S608
+        "FROM registry_modelversion v JOIN registry_aisystem s ON s.id = v.system_id "
+        f"WHERE {one_system} AND {one_version}",
+        [*systems, *versions],
+    )
+    found = {}
+    for row in rows:
+        version = VERSION.instance(row[len(SYSTEM.fields) :])
+        version.system = SYSTEM.instance(row[: len(SYSTEM.fields)])
+        found[version.system.name, version.version] = version
+    return {pair: found[pair] for pair in named if pair in found}
 
 
 def _refusals(use_case: UseCase, missing: set[Pair]) -> dict[Pair, FieldError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -251,13 +252,13 @@ def test_the_stop_is_read_after_the_last_line(client: Client, monkeypatch: Any) 
     """A stop between two chunks leaves no decision of the batch released."""
     gate()
     monkeypatch.setattr(batch, "CHUNK_LINES", 2)
-    real, calls = intake.shared_lifecycle, []
+    real, calls = intake.shared_stop, []
 
-    def lifecycle(slug: str) -> str:
+    def counted(slug: str, versions: Any) -> Any:
         calls.append(Decision.objects.count())
-        return real(slug)
+        return real(slug, versions)
 
-    monkeypatch.setattr(intake, "shared_lifecycle", lifecycle)
+    monkeypatch.setattr(intake, "shared_stop", counted)
     answer(client, *(body(f"x{i}") for i in range(5)))
     assert calls == [5]
 
@@ -301,6 +302,14 @@ def test_batches_that_hold_the_same_cases_in_another_order_are_taken_once(
     _, key = service_key_create(actor=LEAD, name="k", role="integration")
     monkeypatch.setattr(batch, "CHUNK_LINES", 20)
     results: list[dict[str, Any]] = []
+    turns: Counter[threading.Thread] = Counter()
+    real = batch.wait_for_turn
+
+    def wait_for_turn(*, alone: bool) -> None:
+        turns[threading.current_thread()] += 1
+        real(alone=alone)
+
+    monkeypatch.setattr(batch, "wait_for_turn", wait_for_turn)
 
     def submit(seed: int) -> None:
         lines = [body(f"x{i}") for i in range(100)]
@@ -319,6 +328,7 @@ def test_batches_that_hold_the_same_cases_in_another_order_are_taken_once(
     assert sorted(found["accepted"] for found in results) == [0, 0, 0, 100]
     assert sum(found["duplicates"] for found in results) == 300
     assert Decision.objects.count() == 101
+    assert max(turns.values()) <= 2  # who gave way once came back alone
 
 
 def test_another_database_error_than_a_deadlock_is_a_failure(

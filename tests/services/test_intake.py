@@ -205,13 +205,14 @@ def test_a_stop_between_routing_and_commit_routes_the_whole_batch_again(
     db: None, monkeypatch: Any
 ) -> None:
     case = gate()
-    real, calls = intake.shared_lifecycle, []
+    real, calls = intake.shared_stop, []
 
-    def stopped_meanwhile(slug: str) -> str:
+    def stopped_meanwhile(slug: str, versions: Any) -> Any:
         calls.append(slug)
-        return "suspended" if len(calls) == 1 else real(slug)
+        found = real(slug, versions)
+        return ("suspended", found[1]) if len(calls) == 1 else found
 
-    monkeypatch.setattr(intake, "shared_lifecycle", stopped_meanwhile)
+    monkeypatch.setattr(intake, "shared_stop", stopped_meanwhile)
     send(case, body("a"), body("b"))
     assert len(calls) == 2
     assert Decision.objects.count() == Decision.history.count() == Payload.objects.count() == 2

@@ -51,6 +51,16 @@ OVERSEERS = {
     "auditor",
 }
 
+# Who may decide a case must see it: also the roles that a case can be escalated to.
+CONTENT_VIEWERS = {
+    "compliance_officer",
+    "risk_lead",
+    "commander",
+    "supervisor",
+    "reviewer",
+    "senior_reviewer",
+}
+
 ACTIONS: dict[str, Action] = {
     # registry
     "use_case.view": _action("see a use case", ROLES),
@@ -93,26 +103,24 @@ ACTIONS: dict[str, Action] = {
     # decisions
     "decision.submit": _action("send decisions in", {"integration", "administrator"}),
     "decision.view": _action("see decisions", ROLES),
-    "content.view": _action(
-        "see the personal data of a decision",
-        {
-            "compliance_officer",
-            "risk_lead",
-            "commander",
-            "supervisor",
-            "reviewer",
-            "senior_reviewer",
-        },
-    ),
+    "content.view": _action("see the personal data of a decision", CONTENT_VIEWERS),
     "outcome.record": _action(
         "record outcomes", {"integration", "administrator", "risk_lead", "compliance_officer"}
     ),
     # reviews
     "review.do": _action("review cases", {"reviewer", "senior_reviewer"}, right="review"),
+    "review.take": _action("take cases from the review queue", CONTENT_VIEWERS),
+    "review.view": _action(
+        "see what waits for review", CONTENT_VIEWERS | {"administrator", "auditor"}
+    ),
     "review.adjudicate": _action(
         "adjudicate disagreement", {"senior_reviewer"}, right="adjudicate"
     ),
     "review.lead": _action("lead the review desk", {"risk_lead", "senior_reviewer"}),
+    "qualification.view": _action("see qualifications", PEOPLE),
+    "qualification.grant": _action(
+        "grant and revoke qualifications", {"risk_lead", "senior_reviewer"}
+    ),
     # supervision and command
     "decision.intervene": _action(
         "reverse or change released decisions", {"supervisor", "commander"}, right="supervise"

@@ -10,8 +10,9 @@ decimals as scaled integers, JSON fields as their stored text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, models
 
@@ -32,34 +33,48 @@ class Plan:
     def __init__(
         self, model: type[models.Model], constants: Mapping[str, Any], varying: Sequence[str]
     ) -> None:
-        fields = {str(f.column): f for f in model._meta.concrete_fields}
-        unknown = {*constants, *varying} - fields.keys()
+        table = _table(model)
+        given = {*constants, *varying}
+        unknown = given - table.fields.keys()
         if unknown:
             raise UnrecordedWrite(f"{model.__name__} has no columns {sorted(unknown)}")
-        self.table = model._meta.db_table
+        self.table, self.history = table.name, table.history
         self.varying = list(varying)
-        self.constants = {**_defaults(fields, {*constants, *varying}), **constants}
+        self.constants = {**_defaults(table.fields, given), **constants}
         self.columns = [*self.varying, *self.constants]
-        self.kinds = {column: kind_of(fields[column]) for column in self.columns}
-        secrets = _secrets(model)
-        self.recorded = [column for column in self.columns if column not in secrets]
+        self.kinds = {column: table.kinds[column] for column in self.columns}
+        self.recorded = [column for column in self.columns if column not in table.secrets]
 
 
-def _secrets(model: type[models.Model]) -> frozenset[str]:
-    """Columns of the live row that its history leaves out."""
+class _Table(NamedTuple):
+    """What is the same at each write. ``secrets``: columns that the history leaves out."""
+
+    name: str
+    history: str
+    fields: dict[str, models.Field[Any, Any]]
+    kinds: dict[str, str]
+    secrets: frozenset[str]
+
+
+@lru_cache(maxsize=256)
+def _table(model: type[models.Model]) -> _Table:
+    fields = {str(f.column): f for f in model._meta.concrete_fields}
+    kinds = {column: kind_of(field) for column, field in fields.items()}
+    name = model._meta.db_table
     if not issubclass(model, TrackedModel):
-        return frozenset()
-    kept = {f.column for f in model._history_model()._meta.concrete_fields}
-    return frozenset(str(f.column) for f in model._meta.concrete_fields if f.column not in kept)
+        return _Table(name, "", fields, kinds, frozenset())
+    history = model._history_model()._meta
+    secrets = frozenset(fields) - {f.column for f in history.concrete_fields}
+    return _Table(name, history.db_table, fields, kinds, secrets)
 
 
 def _defaults(fields: Mapping[str, models.Field[Any, Any]], given: set[str]) -> dict[str, Any]:
     """What ``save`` would put into the columns that are not named; automatic keys stay out."""
-    found = {}
-    for column, field in fields.items():
-        if column not in given and not isinstance(field, models.AutoField):
-            found[column] = field.get_db_prep_save(field.get_default(), connection)
-    return found
+    return {
+        column: field.get_db_prep_save(field.get_default(), connection)
+        for column, field in fields.items()
+        if column not in given and not isinstance(field, models.AutoField)
+    }
 
 
 def _database() -> ModuleType:
@@ -95,7 +110,6 @@ def insert_tracked(
     if not rows:
         return
     plan = Plan(model, constants, varying)
-    history = model._history_model()._meta.db_table
     recorded = {
         "history_type": "+",
         "history_user_id": actor.id,
@@ -104,4 +118,4 @@ def insert_tracked(
         "history_change_reason": reason,
     }
     with connection.cursor() as cursor:
-        _database().insert_tracked(cursor, plan, history, recorded, rows)
+        _database().insert_tracked(cursor, plan, plan.history, recorded, rows)

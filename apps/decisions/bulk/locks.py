@@ -1,11 +1,14 @@
-"""Reading the stop under a share lock: it waits for a stop that is being written, and sees it."""
+"""Locks of those who write decisions: on the stop while it is read, and among one another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
+
+DEADLOCK, UNIQUE_VIOLATION = "40P01", "23505"
+MANY_CASES = 0x6869746C63617365  # the advisory lock's number
 
 
 def _suffix() -> str:
@@ -13,18 +16,29 @@ def _suffix() -> str:
     return " FOR SHARE" if connection.vendor == "postgresql" else ""
 
 
-def shared_lifecycle(use_case: str) -> str:
-    """The use case's lifecycle as committed now, held until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT lifecycle FROM registry_usecase WHERE slug = %s{_suffix()}",  # noqa: S608
-            [use_case],
-        )
-        return str(cursor.fetchone()[0])
+def wait_for_turn(*, alone: bool) -> None:
+    """The first lock of a transaction that writes many cases, held until it ends.
+
+    Two that hold the same cases in another order may each wait for the other. Ordering the cases
+    of a whole batch would mean holding all of it in memory. So those who write for the first time
+    share this lock, and who had to give way comes back ``alone``: it waits until those who are at
+    it have ended, later ones wait behind it, and it meets nobody a second time. A single case
+    needs no turn: who waits for it holds no other.
+    """
+    if connection.vendor == "postgresql":
+        mode = "" if alone else "_shared"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_xact_lock{mode}(%s)", [MANY_CASES])
 
 
-def shared_withdrawn(version_ids: Sequence[Any]) -> set[str]:
-    """Ids of the model versions that are withdrawn as committed now, all held likewise."""
+def gave_way(error: DatabaseError) -> bool:
+    """Whether a transaction failed because it met another that writes the same cases."""
+    return getattr(error.__cause__, "sqlstate", "") in {DEADLOCK, UNIQUE_VIOLATION}
+
+
+def shared_stop(use_case: str, version_ids: Sequence[Any]) -> tuple[str, frozenset[str]]:
+    """The use case's lifecycle, and which of the model versions (one or more) are withdrawn, as
+    committed now; all of them are held until this transaction ends."""
     from apps.registry.models import ModelVersion
 
     field = ModelVersion._meta.pk
@@ -32,10 +46,11 @@ def shared_withdrawn(version_ids: Sequence[Any]) -> set[str]:
     marks = ", ".join(["%s"] * len(keys))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id, status FROM registry_modelversion WHERE id IN ({marks}) "  # noqa: S608
-            f"ORDER BY id{_suffix()}",
-            keys,
+            "SELECT u.lifecycle, v.id, v.status "  # noqa: S608
+            f"FROM registry_usecase u JOIN registry_modelversion v ON v.id IN ({marks}) "
+            f"WHERE u.slug = %s ORDER BY v.id{_suffix()}",
+            [*keys, use_case],
         )
-        return {
-            str(field.to_python(key)) for key, status in cursor.fetchall() if status != "active"
-        }
+        rows = cursor.fetchall()
+    withdrawn = {str(field.to_python(key)) for _, key, status in rows if status != "active"}
+    return str(rows[0][0]), frozenset(withdrawn)

@@ -88,14 +88,14 @@ def _copy(cursor: Any, table: str, plan: Plan, rows: Rows) -> None:
 
 def insert_rows(cursor: Any, plan: Plan, rows: Rows) -> None:
     if len(rows) < FEW:
-        _insert(cursor, plan.table, plan.columns, _whole(plan, rows, []))
+        _insert(cursor, plan.table, plan.columns, _whole(plan, rows))
     else:
         _copy(cursor, f'"{plan.table}"', plan, rows)
 
 
-def _whole(plan: Plan, rows: Rows, more: Sequence[Any]) -> list[list[Any]]:
-    """The rows with every column of the plan, and ``more`` behind them."""
-    constants = [*plan.constants.values(), *more]
+def _whole(plan: Plan, rows: Rows) -> list[list[Any]]:
+    """The rows with every column of the plan."""
+    constants = list(plan.constants.values())
     return [[*row, *constants] for row in rows]
 
 
@@ -136,10 +136,28 @@ def insert_tracked(
 def _insert_few(
     cursor: Any, plan: Plan, history: str, recorded: Mapping[str, Any], rows: Rows
 ) -> None:
-    cursor.execute("SELECT clock_timestamp()")
-    more = {**recorded, "history_date": cursor.fetchone()[0]}
-    whole = _whole(plan, rows, list(more.values()))
-    places = [*map(plan.columns.index, plan.recorded)]
-    places += range(len(plan.columns), len(plan.columns) + len(more))
-    _insert(cursor, history, [*plan.recorded, *more], [[row[p] for p in places] for row in whole])
-    _insert(cursor, plan.table, plan.columns, _whole(plan, rows, []))
+    """History rows and rows in one statement, whose triggers fire when both are there: what the
+    history has is handed on to the table. A secret is not in it: then the rows are sent apart."""
+    keep, values = _keeping(plan, history, recorded, rows)
+    if plan.recorded == plan.columns:
+        columns = ", ".join(f'"{column}"' for column in plan.columns)
+        cursor.execute(
+            f"WITH kept AS ({keep} RETURNING {columns}) "
+            f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM kept',  # noqa: S608
+            values,
+        )
+    else:
+        cursor.execute(keep, values)
+        _insert(cursor, plan.table, plan.columns, _whole(plan, rows))
+
+
+def _keeping(
+    plan: Plan, history: str, recorded: Mapping[str, Any], rows: Rows
+) -> tuple[str, list[Any]]:
+    """The insert of the history rows, and its values."""
+    names = ", ".join(f'"{name}"' for name in [*plan.recorded, *recorded])
+    marks = ", ".join(["%s"] * (len(plan.recorded) + len(recorded)))
+    each = ", ".join([f"({marks}, clock_timestamp())"] * len(rows))
+    places, more = [*map(plan.columns.index, plan.recorded)], list(recorded.values())
+    values = [v for row in _whole(plan, rows) for v in (*(row[p] for p in places), *more)]
+    return f'INSERT INTO "{history}" ({names}, "history_date") VALUES {each}', values  # noqa: S608

@@ -180,7 +180,7 @@ def gap(parts: Mapping[str, Part], tests: int = 1) -> Estimate:
     lowest, highest = pair
     level = simultaneous(len(parts) - len(undefined), 1 - (1 - LEVEL) / tests)
     more |= {"low_group": lowest, "high_group": highest, "level": level}
-    return difference(parts[highest], parts[lowest], level, **more)
+    return difference(parts[highest], parts[lowest], level, more)
 
 
 def ratio(parts: Mapping[str, Part]) -> Estimate:

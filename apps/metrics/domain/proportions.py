@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import exp, inf, log, sqrt
 from statistics import NormalDist
 from typing import Any, Final, NamedTuple
@@ -46,23 +47,27 @@ def newcombe(one: Part, other: Part, level: float = LEVEL) -> tuple[float, float
 def katz(one: Part, other: Part, level: float = LEVEL) -> tuple[float, float]:
     """The interval of a ratio of two independent shares.
 
-    Definition: exp(ln(p1 / p2) +- z sqrt(1/k1 - 1/n1 + 1/k2 - 1/n2)). Where a count is 0, or both
-    shares are 1, this says nothing; a half is then added to each k and n (Walter), and an end that
-    is known for certain stays: 0 for k1 = 0, without bound for k2 = 0.
+    Definition: exp(ln(p1 / p2) +- z sqrt(1/k1 - 1/n1 + 1/k2 - 1/n2)). Where a count is 0 this says
+    nothing; a half is then added to each k and n (Walter), and the end that is known for certain
+    stays: 0 for k1 = 0, without bound for k2 = 0. Where both shares are 1, a half is added to each
+    k and a whole to each n.
     Parameters: ``one`` (above) and ``other`` (below), n >= 1 each; ``level``, the coverage.
     Returns: (low, high), 0 <= low <= high; high can be infinite.
     Source: D. Katz et al., Biometrics 34 (1978) 469; S. D. Walter, Biometrika 62 (1975) 371.
     """
     certain = one.k == one.n and other.k == other.n
     half = 0.5 if certain or not (one.k and other.k) else 0.0
-    k1, n1, k2, n2 = one.k + half, one.n + half, other.k + half, other.n + half
+    more = 1.0 if certain else half
+    k1, n1, k2, n2 = one.k + half, one.n + more, other.k + half, other.n + more
     centre = log(k1 / n1) - log(k2 / n2)
     spread = z_of(level) * sqrt(max(0.0, 1 / k1 - 1 / n1 + 1 / k2 - 1 / n2))
     low = exp(centre - spread) if one.k else 0.0
     return low, exp(centre + spread) if other.k else inf
 
 
-def difference(one: Part, other: Part, level: float = LEVEL, **more: Any) -> Estimate:
+def difference(
+    one: Part, other: Part, level: float = LEVEL, more: Mapping[str, Any] | None = None
+) -> Estimate:
     """How much larger one share is than another.
 
     Definition: p1 - p2 with Newcombe's interval. Neutral value: 0; direction is the caller's.
@@ -73,7 +78,7 @@ def difference(one: Part, other: Part, level: float = LEVEL, **more: Any) -> Est
     if not (one.n and other.n):
         return not_enough("one of the two groups has no cases", NEWCOMBE, n=n, more=more)
     low, high = newcombe(one, other, level)
-    return Estimate(one.rate - other.rate, low, high, n, NEWCOMBE, more=more)
+    return Estimate(one.rate - other.rate, low, high, n, NEWCOMBE, more=more or {})
 
 
 class Significance(NamedTuple):

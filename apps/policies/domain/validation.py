@@ -15,16 +15,14 @@ COMBINATIONS: Final = ("single", "unanimous", "majority", "weighted", "two_perso
 FALLBACKS: Final = ("withhold", "release")
 TRIPWIRE_OPS: Final = ("<", "<=", ">", ">=")
 TRIPWIRE_ACTIONS: Final = ("alert", "to_hitl", "suspend")
-# Roles of people who may decide a case: `integration` is a program, `auditor` only reads.
+# Roles of people who may decide a case: those that may see its content.
 ESCALATION_ROLES: Final = (
-    "administrator",
     "compliance_officer",
     "risk_lead",
     "commander",
     "supervisor",
     "reviewer",
     "senior_reviewer",
-    "executive",
 )
 MAX_REVIEWS: Final = 25
 MAX_TEXT: Final = 2_000
@@ -278,4 +276,9 @@ _KEYS: Final[dict[str, tuple[Callable[[], Any], _Reader]]] = {
     "posterior_level": (lambda: None, _optional(_Check.posterior)),
     "feedback": (lambda: False, _Check.flag),
     "show_protected": (lambda: False, _Check.flag),
+    "lease_minutes": (lambda: 15, _whole(1, 1_440)),
+    "ask_limit_minutes": (lambda: 1_440, _whole(1, 5_256_000)),
+    "daily_limit": (lambda: None, _optional(_whole(1, 10_000))),
+    "streak_limit": (lambda: None, _optional(_whole(1, 10_000))),
+    "practice_days": (lambda: None, _optional(_whole(1, 3_650))),
 }

@@ -234,7 +234,7 @@ def _to_majority(
         max(ballot.seats // 2 + 1 - own[value], total // 2 + 1 - count, 1)
         for value, count in all_votes.items()
     ]
-    return min(ballot.missing, *short, ballot.seats // 2 + 1)
+    return min(ballot.missing, *short, total // 2 + 1)
 
 
 def _weighted(ballot: _Ballot) -> Ruling:
@@ -263,12 +263,18 @@ def _unsure(sure: float, level: float, ballot: _Ballot) -> Ruling:
 
 def _until_confident(ruling: Ruling, ballot: _Ballot, combination: str) -> Ruling:
     """Hold back what a rule without a posterior settled, or tied, until it is sure enough."""
-    if ballot.level is None or combination in ("weighted", "two_person") or ballot.missing:
+    if ballot.level is None or combination in ("weighted", "two_person"):
         return ruling
+    if ruling.state == "settled" and ballot.missing:
+        return _open(ballot.missing, f"{_reviews(ballot.missing)} still to come.")
     if ruling.state == "settled":
         sure = _posterior(ballot)[ruling.value]
         return ruling if sure >= ballot.level else _unsure(sure, ballot.level, ballot)
-    if combination == "majority" and len(ballot.people) < ballot.maximum:
+    if (
+        ruling.state == "disagreement"
+        and combination == "majority"
+        and len(ballot.people) < ballot.maximum
+    ):
         return _open(1, f"{ruling.why} A further review is asked.")
     return ruling
 
