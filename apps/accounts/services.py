@@ -18,11 +18,14 @@ from django.utils import timezone
 from apps.accounts.domain.matrix import PEOPLE, ROLES
 from apps.accounts.models import RoleGrant, ServiceKey, ServiceKeyUse, User
 from apps.common.actor import Actor
+from apps.common.columns import ModelColumns, fetched
 from apps.common.errors import BadInput, Conflict, FieldError
 from apps.common.saving import checked_reason, checked_save, refuse_unstorable
 
 KEY_SCHEME = "hop"
 ZONES = frozenset(available_timezones())
+SERVICE_KEY = ModelColumns(ServiceKey)
+LAST_USE = ModelColumns(ServiceKeyUse, "last_used_at")
 KEY = re.compile(rf"{KEY_SCHEME}_([0-9a-f]{{12}})_([A-Za-z0-9_-]{{43}})")
 
 
@@ -160,17 +163,24 @@ def service_key_find(presented: str) -> ServiceKey | None:
     parts = KEY.fullmatch(presented)
     if parts is None:
         return None
-    key = ServiceKey.objects.filter(prefix=parts[1]).select_related("use").first()
-    digest = hashlib.sha256(parts[2].encode()).hexdigest()
-    if key is None or not hmac.compare_digest(digest, key.key_hash) or not key.is_usable:
+    rows = fetched(
+        f"SELECT {SERVICE_KEY.of('k')}, {LAST_USE.of('u')} FROM accounts_servicekey k "  # noqa: S608
+        "LEFT JOIN accounts_servicekeyuse u ON u.key_id = k.id WHERE k.prefix = %s",
+        [parts[1]],
+    )
+    if not rows:
         return None
-    _note_use(key)
+    (last_used_at,) = LAST_USE.values(rows[0][-1:])
+    key = SERVICE_KEY.instance(rows[0][:-1])
+    digest = hashlib.sha256(parts[2].encode()).hexdigest()
+    if not hmac.compare_digest(digest, key.key_hash) or not key.is_usable:
+        return None
+    _note_use(key, last_used_at)
     return key
 
 
-def _note_use(key: ServiceKey) -> None:
+def _note_use(key: ServiceKey, last: datetime | None) -> None:
     """At most one write a minute, so that a busy key costs the database nothing."""
     now = timezone.now()
-    last = key.use.last_used_at if hasattr(key, "use") else None
     if last is None or now - last > timedelta(minutes=1):
         ServiceKeyUse.objects.update_or_create(key=key, defaults={"last_used_at": now})

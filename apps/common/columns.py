@@ -7,14 +7,29 @@ its rows come back as the same values or instances.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """One query, and what its rows say."""
+
+    sql: str
+    parameters: Sequence[Any]
+    of: Callable[[Rows], T]
+
+    def now(self) -> T:
+        return self.of(fetched(self.sql, self.parameters))
 
 
 def fetched(sql: str, parameters: Sequence[Any]) -> Rows:
@@ -22,6 +37,31 @@ def fetched(sql: str, parameters: Sequence[Any]) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
+
+
+def read_together(*readings: Reading[Any]) -> list[Any]:
+    """What each says, in one trip to the database."""
+    cursors = [connection.cursor() for _ in readings]
+    with one_trip():
+        for cursor, reading in zip(cursors, readings, strict=True):
+            cursor.execute(reading.sql, reading.parameters)
+    found = []
+    for cursor, reading in zip(cursors, readings, strict=True):
+        with cursor:
+            found.append(reading.of(list(cursor.fetchall())))
+    return found
+
+
+@contextmanager
+def one_trip() -> Iterator[None]:
+    """Statements inside wait for their results together, at the end. None of them may be a COPY,
+    or be asked for its result before."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 class ModelColumns(Generic[M]):

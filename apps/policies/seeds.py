@@ -12,7 +12,7 @@ from django.db import transaction
 from apps.audit.events import Event, record_event
 from apps.audit.models import AccessEvent
 from apps.common.actor import Actor
-from apps.common.columns import fetched
+from apps.common.columns import Reading, Rows
 from apps.policies.models import SamplingSeed
 from apps.registry.guards import use_case_lock
 
@@ -28,9 +28,15 @@ def seed_for(use_case_slug: str, year: int) -> bytes:
 
 def stored_seed(slug: str, year: int) -> bytes | None:
     """The seed of the use case's draws in ``year``, None before its first draw."""
-    rows = fetched(
-        "SELECT seed FROM policies_samplingseed WHERE use_case_id = %s AND year = %s", [slug, year]
-    )
+    return seed_reading(slug, year).now()
+
+
+def seed_reading(slug: str, year: int) -> Reading[bytes | None]:
+    sql = "SELECT seed FROM policies_samplingseed WHERE use_case_id = %s AND year = %s"
+    return Reading(sql, [slug, year], _seed)
+
+
+def _seed(rows: Rows) -> bytes | None:
     return bytes(rows[0][0]) if rows else None
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from apps.common.columns import ModelColumns, fetched
+from apps.common.columns import ModelColumns, Reading, Rows
 from apps.common.errors import Conflict
 from apps.policies.activation import activate_due, check_untouched
 from apps.policies.domain.diff import diff_in_plain_words
@@ -58,17 +58,18 @@ def policy_in_force(use_case: UseCase, now: datetime) -> PolicyInForce:
 
     One query where nothing is due: versions are fixed, so each is compiled once a process.
     """
-    found = policy_unless_due(use_case, now)
+    found = policy_unless_due(use_case, standing_reading(use_case.slug).now(), now)
     while found is None:
         activate_due(now, use_case.slug)
-        found = policy_unless_due(use_case, now)
+        found = policy_unless_due(use_case, standing_reading(use_case.slug).now(), now)
     return found
 
 
-def policy_unless_due(use_case: UseCase, now: datetime) -> PolicyInForce | None:
-    """The version in force; None where the moment of another has come and it has to be put into
-    force first, which writes."""
-    standing = _standing(use_case.slug)
+def policy_unless_due(
+    use_case: UseCase, standing: list[Any], now: datetime
+) -> PolicyInForce | None:
+    """The version in force of those ``standing``; None where the moment of another has come and
+    it has to be put into force first, which writes."""
     if any(status == PolicyStatus.APPROVED and moment <= now for *_, status, moment in standing):
         return None
     for key, recorded_hash, status, _ in standing:
@@ -83,13 +84,17 @@ def compiled_policy(policy_id: UUID) -> PolicyInForce:
     return _compiled(policy.pk, policy.content_hash, use_case_schema(policy.use_case))
 
 
-def _standing(slug: str) -> list[Any]:
+def standing_reading(slug: str) -> Reading[list[Any]]:
     """(id, hash, status, moment) of the versions that are in force or approved."""
-    rows = fetched(
+    return Reading(
         f"SELECT {STANDING.of('p')} FROM policies_policyversion p "  # noqa: S608
         "WHERE p.use_case_id = %s AND p.status IN (%s, %s)",
         [slug, PolicyStatus.APPROVED.value, PolicyStatus.ACTIVE.value],
+        _standing,
     )
+
+
+def _standing(rows: Rows) -> list[Any]:
     return [STANDING.values(row) for row in rows]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from apps.common.errors import Conflict
+from apps.decisions.domain.content import join_output
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import TRANSITIONS, Lane, Status, creation_event
 from apps.decisions.models import Decision, Payload
@@ -18,6 +20,7 @@ from apps.decisions.selectors import (
     with_content,
 )
 from apps.reviews.models import ReviewTask
+from apps.workflow.taken import Asked, Written
 
 
 class FirstState(NamedTuple):
@@ -50,6 +53,16 @@ def first_answer(decision: Decision) -> dict[str, Any]:
     return {**document, "reasons": first_reasons_of(decision, row.reason_codes)}
 
 
+def answer_when_written(row: Written) -> dict[str, Any]:
+    """``first_answer`` of a decision that was written a moment ago, without reading it back."""
+    final = None
+    if row.status == Status.RELEASED:
+        output = join_output(row.kind, row.label, row.confidence, row.output)
+        final = final_output(row.kind, output)
+    document = _document(row, row.task, row.status, final)
+    return {**document, "reasons": json.loads(row.reasons)}
+
+
 def first_state(decision: Decision) -> FirstState:
     row = _first_row(decision)
     status = TRANSITIONS[creation_event(Lane(row.lane), past=row.past)][1]
@@ -71,7 +84,7 @@ def _standing(decision: Decision, task: ReviewTask | None) -> dict[str, Any]:
 
 
 def _document(
-    row: Any, task: ReviewTask | None, status: str, final: dict[str, object] | None
+    row: Any, task: ReviewTask | Asked | None, status: str, final: dict[str, object] | None
 ) -> dict[str, Any]:
     return {
         "id": str(row.id),
@@ -88,7 +101,7 @@ def _document(
     }
 
 
-def _review(task: ReviewTask) -> dict[str, Any]:
+def _review(task: ReviewTask | Asked) -> dict[str, Any]:
     return {
         "task": str(task.pk),
         "due_at": task.due_at,

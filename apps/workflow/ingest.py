@@ -14,7 +14,7 @@ from apps.policies.selectors import policy_in_force
 from apps.registry.models import UseCase
 from apps.workflow.arrivals import Arrival, arrival, validator_of
 from apps.workflow.intake import take_in
-from apps.workflow.known import known_digests
+from apps.workflow.known import digests_reading
 from apps.workflow.taken import Taken
 from apps.workflow.versions import undeclared
 
@@ -48,7 +48,8 @@ class DecisionIntake:
 
     def preview(self, records: Sequence[tuple[int, Arrival]]) -> list[Taken]:
         arrivals = [one for _line, one in records]
-        known = known_digests(self._use_case.slug, [one.valid.external_id for one in arrivals])
+        ids = [one.valid.external_id for one in arrivals]
+        known = digests_reading(self._use_case.slug, ids).now()
         refused = dict(undeclared(self._use_case, arrivals))
         return [self._preview(one, known, refused.get(one.position)) for one in arrivals]
 

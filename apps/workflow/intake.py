@@ -8,25 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from apps.common.actor import Actor
+from apps.common.columns import read_together
 from apps.common.errors import Conflict, FieldError, NotFound
 from apps.decisions.bulk.locks import (
     gave_way,
     shared_stop,
     wait_for_turn,
 )
-from apps.registry.selectors import use_case_by_slug
+from apps.policies.seeds import seed_reading
+from apps.policies.selectors import standing_reading
+from apps.registry.selectors import use_case_reading
+from apps.workflow.answers import answer_when_written
 from apps.workflow.arrivals import Arrival
-from apps.workflow.known import known_digests
+from apps.workflow.known import Digests, digests_reading
 from apps.workflow.recording import Recorder
-from apps.workflow.routing import NotReadyError, Routed, route_arrivals
+from apps.workflow.routing import NotReadyError, Routed, ready, route_arrivals
 from apps.workflow.taken import Taken
-from apps.workflow.versions import RegisteredMeanwhile, resolve_versions
+from apps.workflow.versions import RegisteredMeanwhile, resolve_versions, versions_reading
 
 ATTEMPTS = 5
 
@@ -52,6 +56,17 @@ class Stand(NamedTuple):
     withdrawn: frozenset[str]
 
 
+class _Attempt(NamedTuple):
+    """What became of the arrivals; ``recorder`` wrote the new ones, None where there were none."""
+
+    taken: list[Taken]
+    recorder: Recorder | None
+
+    @property
+    def stand(self) -> Stand | None:
+        return None if self.recorder is None else _stand(self.recorder.routed)
+
+
 def take_in(
     *, actor: Actor, use_case: str, arrivals: Sequence[Arrival], past: bool = False
 ) -> list[Taken]:
@@ -63,16 +78,26 @@ def take_in(
     Raises:
         NotFound: no such use case. Conflict: no policy in force, or the stop kept moving.
     """
+    return _committed(actor, use_case, arrivals, past).taken
+
+
+def take_one(*, actor: Actor, arrival: Arrival) -> tuple[Taken, dict[str, Any] | None]:
+    """Take one decision in; its answer, unless it was there already or is refused."""
+    done = _committed(actor, arrival.valid.use_case, [arrival], past=False)
+    return done.taken[0], done.recorder and answer_when_written(done.recorder.written(0))
+
+
+def _committed(actor: Actor, use_case: str, arrivals: Sequence[Arrival], past: bool) -> _Attempt:
     alone = False
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
                 if len(arrivals) > 1:
                     wait_for_turn(alone=alone)
-                taken, stand = _attempt(actor, use_case, arrivals, past)
-                if stand is not None:
-                    read_stop_again([stand])
-                return taken
+                done = _attempt(actor, use_case, arrivals, past)
+                if done.stand is not None:
+                    read_stop_again([done.stand])
+                return done
         except StopChangedError:
             continue
         except NotReadyError as error:
@@ -97,7 +122,8 @@ def route_and_record(
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                return _attempt(actor, use_case, arrivals, past)
+                done = _attempt(actor, use_case, arrivals, past)
+                return done.taken, done.stand
         except (IntegrityError, RegisteredMeanwhile):
             # Somebody else took in the same case, or registered the same version, at this moment:
             # the next attempt finds it there.
@@ -106,25 +132,30 @@ def route_and_record(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _attempt(
-    actor: Actor, slug: str, arrivals: Sequence[Arrival], past: bool
-) -> tuple[list[Taken], Stand | None]:
-    use_case = use_case_by_slug(slug)
+def _attempt(actor: Actor, slug: str, arrivals: Sequence[Arrival], past: bool) -> _Attempt:
+    now = timezone.now()
+    use_case, known, registered, standing, seed = read_together(
+        use_case_reading(slug),
+        digests_reading(slug, [arrival.valid.external_id for arrival in arrivals]),
+        versions_reading(arrivals),
+        standing_reading(slug),
+        seed_reading(slug, now.year),
+    )
     if use_case is None:
         raise NotFound(f"there is no use case {slug!r}")
-    now = timezone.now()
-    sorted_out = _sort(slug, arrivals)
-    versions, refused = resolve_versions(actor, use_case, sorted_out.new)
+    sorted_out = _sort(arrivals, known)
+    by = ready(use_case, standing, seed, now) if sorted_out.new else None
+    versions, refused = resolve_versions(actor, use_case, sorted_out.new, registered)
     first = [_refused(arrival, error) for arrival, error in refused]
     gone = {arrival.position for arrival, _ in refused}
     new = [arrival for arrival in sorted_out.new if arrival.position not in gone]
-    stand = None
-    if new:
-        routed = route_arrivals(use_case, new, versions, now, past=past)
-        first += Recorder(actor, routed, now).write()
-        stand = _stand(routed)
+    recorder = None
+    if new and by is not None:
+        routed = route_arrivals(use_case, new, versions, by, now, past=past)
+        recorder = Recorder(actor, routed, now)
+        first += recorder.write()
     answered = [*_as_the_first(sorted_out.answered, first), *first]
-    return sorted(answered, key=lambda taken: taken.position), stand
+    return _Attempt(sorted(answered, key=lambda taken: taken.position), recorder)
 
 
 def _stand(routed: Routed) -> Stand:
@@ -166,10 +197,9 @@ def _refused(arrival: Arrival, error: FieldError) -> Taken:
     return Taken(arrival.position, "rejected", arrival.valid.external_id, errors=(error,))
 
 
-def _sort(slug: str, arrivals: Sequence[Arrival]) -> _Sorted:
+def _sort(arrivals: Sequence[Arrival], known: Digests) -> _Sorted:
     """New cases, repeats of known ones, and cases known with another content."""
     found = _Sorted()
-    known = known_digests(slug, [arrival.valid.external_id for arrival in arrivals])
     first_here: dict[str, Arrival] = {}
     repeats: list[Arrival] = []
     for arrival in arrivals:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from apps.common.columns import fetched
+from apps.common.columns import Reading, fetched
 from apps.decisions.bulk.keys import among_texts
 
 
@@ -18,16 +18,19 @@ class KnownCase(NamedTuple):
     label: str | None
 
 
-def known_digests(use_case: str, external_ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+Digests = dict[str, tuple[str, str | None]]
+
+
+def digests_reading(use_case: str, external_ids: Sequence[str]) -> Reading[Digests]:
     """external id -> (decision id, keyed digest of its content; None after an erasure)."""
     condition, keys = among_texts("d.external_id", external_ids)
-    rows = fetched(
+    return Reading(
         "SELECT d.external_id, d.id, p.digest FROM decisions_decision d "  # noqa: S608
         "LEFT JOIN decisions_payload p ON p.decision = d.id "
         f"WHERE d.use_case_id = %s AND {condition}",
         [use_case, *keys],
+        lambda rows: {external: (id_text(key), digest) for external, key, digest in rows},
     )
-    return {external: (id_text(key), digest) for external, key, digest in rows}
 
 
 def known_cases(use_case: str, external_ids: Sequence[str]) -> dict[str, KnownCase]:

@@ -15,7 +15,7 @@ from django.conf import settings
 from apps.common.actor import Actor
 from apps.common.fields import ExactDecimalField, stored_json
 from apps.common.ids import uuid7_texts
-from apps.decisions.bulk import insert_rows, insert_tracked
+from apps.decisions.bulk import insert_rows, insert_tracked, inserted_together
 from apps.decisions.domain.content import SALT_BYTES, commitment, encode_content, subject_pseudonym
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import TRANSITIONS, Lane, creation_event
@@ -25,11 +25,12 @@ from apps.notifications.models import OutboxEvent
 from apps.policies.domain.lanes import Lane as RoutedLane
 from apps.policies.domain.mandates import Mandate, MandateUse, after_use
 from apps.policies.domain.reasons import encoded_reasons
-from apps.reviews.domain.priority import rank
-from apps.reviews.models import ReviewTask
-from apps.reviews.services import due_at
+from apps.reviews.domain.priority import rank, stake_of
+from apps.reviews.models import ReviewTask, Seat
+from apps.reviews.pools import pool_for
+from apps.reviews.services import due_at, use_case_stakes
 from apps.supervision.mandates import mandates_take
-from apps.workflow.taken import Taken
+from apps.workflow.taken import Asked, Taken, Written
 
 if TYPE_CHECKING:
     from apps.workflow.routing import Routed
@@ -70,6 +71,7 @@ class Recorder:
     def __init__(self, actor: Actor, routed: Routed, now: datetime) -> None:
         self.actor, self.routed, self.now = actor, routed, now
         self.ids = uuid7_texts(len(routed.arrivals))
+        self.tasks: dict[str, Asked] = {}
         result = routed.result
         self.lanes = [LANES[code] for code in result.lane.tolist()]
         self.would_be = [LANES.get(code) for code in result.would_be.tolist()]
@@ -83,11 +85,13 @@ class Recorder:
         self.codes = [codes for _content, codes in encoded]
 
     def write(self) -> list[Taken]:
-        self._write_decisions()
         if not self.routed.past:
             self._write_mandate_uses()
             self._write_tasks()
-            self._write_events()
+        with inserted_together(len(self.ids)):
+            self._write_decisions()
+            if not self.routed.past:
+                self._write_events()
         return list(self._taken())
 
     def _write_decisions(self) -> None:
@@ -178,19 +182,24 @@ class Recorder:
 
     def _write_tasks(self) -> None:
         document, tier = self.routed.policy.document, self.routed.use_case.risk_tier
-        due = due_at(document, self.now)
+        due = due_at(document, self.routed.use_case, self.now)
+        by_label = use_case_stakes(self.routed.use_case)
         after = self.routed.result.needs_after_review.tolist()
         rows = []
         for i, arrival in enumerate(self.routed.arrivals):
             waits = self.lanes[i] == "review"
             if waits or after[i] or self.would_be[i] == "review":
-                place = rank(self.now, due, tier, arrival.valid.confidence)
+                stake = stake_of(by_label, arrival.valid.label, arrival.valid.amount)
+                place = rank(self.now, due, tier, arrival.valid.confidence, stake)
                 rows.append((self.ids[i], "before" if waits else "after", place))
-        keys = uuid7_texts(len(rows))
+        keys, required = uuid7_texts(len(rows)), document["reviews_required"]
+        self.tasks = {
+            row[0]: Asked(key, due, required) for key, row in zip(keys, rows, strict=True)
+        }
         constants = {
             "use_case_id": self.routed.use_case.slug,
             "status": "open",
-            "reviews_required": document["reviews_required"],
+            "reviews_required": required,
             "due_at": due,
             "created_at": self.now,
         }
@@ -201,6 +210,18 @@ class Recorder:
             [(key, *row) for key, row in zip(keys, rows, strict=True)],
             actor=self.actor,
         )
+        places = [(key, row[2]) for key, row in zip(keys, rows, strict=True)]
+        self._write_seats(places)
+
+    def _write_seats(self, places: list[tuple[str, datetime]]) -> None:
+        """A seat for each review that a task asks for: (task, its rank)."""
+        if not places:
+            return
+        document = self.routed.policy.document
+        pool = pool_for(self.routed.use_case.slug, skills=document["skills"])
+        numbers = range(1, document["reviews_required"] + 1)
+        rows = [(task, n, place) for task, place in places for n in numbers]
+        insert_rows(Seat, {"pool_id": pool.pk}, ["task_id", "number", "rank"], rows)
 
     def _write_events(self) -> None:
         rows = []
@@ -222,6 +243,28 @@ class Recorder:
                 rows.append((keys[i], kind, self.ids[i], encode_content(data).decode()))
         constants = {"use_case": self.routed.use_case.slug, "created_at": self.now, "seq": None}
         insert_rows(OutboxEvent, constants, ["id", "type", "decision", "data"], rows)
+
+    def written(self, i: int) -> Written:
+        """The decision at ``i`` as its rows hold it."""
+        arrival, chance = self.routed.arrivals[i], self.routed.result.sampling_probability[i]
+        valid = arrival.valid
+        return Written(
+            id=self.ids[i],
+            use_case_id=self.routed.use_case.slug,
+            external_id=valid.external_id,
+            kind=valid.kind,
+            label=valid.label,
+            confidence=valid.confidence,
+            lane=self.lanes[i],
+            would_be=self.would_be[i],
+            status=self.statuses[i],
+            policy_id=self.routed.policy.id,
+            sampling_probability=None if chance != chance else float(chance),
+            created_at=self.now,
+            output=arrival.parts.get("output"),
+            reasons=self.reasons[i],
+            task=self.tasks.get(self.ids[i]),
+        )
 
     def _taken(self) -> Iterator[Taken]:
         for i, arrival in enumerate(self.routed.arrivals):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from apps.policies.domain.lanes import Lifecycle, RoutingContext, RoutingResult
 from apps.policies.domain.routing import route
 from apps.policies.domain.rows import columns_from_decisions
 from apps.policies.seeds import seed_for, stored_seed
-from apps.policies.selectors import PolicyInForce, policy_unless_due
+from apps.policies.selectors import PolicyInForce, policy_unless_due, standing_reading
 from apps.registry.models import ModelVersion, UseCase
 from apps.supervision.selectors import mandates_in_force
 from apps.workflow.arrivals import Arrival
@@ -38,6 +38,13 @@ class NotReadyError(Exception):
         seed_for(self.use_case, self.moment.year)
 
 
+class Ready(NamedTuple):
+    """What a use case routes by."""
+
+    policy: PolicyInForce
+    seed: bytes
+
+
 @dataclass(frozen=True)
 class Routed:
     """Arrivals with the version of each and where each goes."""
@@ -55,16 +62,13 @@ def route_arrivals(
     use_case: UseCase,
     arrivals: Sequence[Arrival],
     versions: Versions,
+    by: Ready,
     now: datetime,
     *,
     past: bool,
 ) -> Routed:
-    """Route under the policy in force; mandates are locked, so that their limits hold exactly.
-
-    Raises:
-        NotReadyError: mend it outside the transaction, and route again.
-    """
-    policy, seed = ready_to_route(use_case, now)
+    """Route under the policy in force; mandates are locked, so that their limits hold exactly."""
+    policy, seed = by
     rows = [versions[a.valid.model, a.valid.model_version] for a in arrivals]
     withdrawn = np.array([row.status != "active" for row in rows])
     commands = policy.level == "HIC" and use_case.lifecycle in IN_SERVICE and not past
@@ -81,12 +85,18 @@ def route_arrivals(
     return Routed(use_case, policy, arrivals, rows, stopped, result, past)
 
 
-def ready_to_route(use_case: UseCase, now: datetime) -> tuple[PolicyInForce, bytes]:
+def ready_to_route(use_case: UseCase, now: datetime) -> Ready:
     """The policy in force and the seed of the year; NotReadyError where one has to be made."""
-    policy, seed = policy_unless_due(use_case, now), stored_seed(use_case.slug, now.year)
+    standing, seed = standing_reading(use_case.slug).now(), stored_seed(use_case.slug, now.year)
+    return ready(use_case, standing, seed, now)
+
+
+def ready(use_case: UseCase, standing: list[Any], seed: bytes | None, now: datetime) -> Ready:
+    """The same from what was read of both."""
+    policy = policy_unless_due(use_case, standing, now)
     if policy is None or seed is None:
         raise NotReadyError(use_case.slug, now)
-    return policy, seed
+    return Ready(policy, seed)
 
 
 def as_routed(valid: Any) -> dict[str, Any]:

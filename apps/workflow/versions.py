@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from django.core.exceptions import ValidationError
 
 from apps.common.actor import Actor
-from apps.common.columns import ModelColumns, fetched
+from apps.common.columns import ModelColumns, Reading, Rows
 from apps.common.errors import BadInput, Conflict, FieldError
 from apps.decisions.bulk.keys import among_texts
 from apps.registry.models import AISystem, ModelVersion, UseCase
@@ -27,11 +27,14 @@ class RegisteredMeanwhile(Conflict):
 
 
 def resolve_versions(
-    actor: Actor, use_case: UseCase, arrivals: Sequence[Arrival]
+    actor: Actor, use_case: UseCase, arrivals: Sequence[Arrival], registered: Versions
 ) -> tuple[Versions, list[tuple[Arrival, FieldError]]]:
-    """(model, version) -> row, and the arrivals that name one that is not to be had."""
+    """(model, version) -> row, and the arrivals that name one that is not to be had.
+
+    ``registered``: those that were there, of all that the arrivals name.
+    """
     named = {_pair(a) for a in arrivals}
-    found = _existing(named)
+    found = {pair: registered[pair] for pair in named if pair in registered}
     refusals = _refusals(use_case, named - found.keys())
     new = sorted(named - found.keys() - refusals.keys())
     found |= {pair: _register(actor, *pair) for pair in new}
@@ -43,7 +46,7 @@ def resolve_versions(
 def undeclared(use_case: UseCase, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, FieldError]]:
     """Positions of the arrivals that ``resolve_versions`` would refuse; nothing is registered."""
     named = {_pair(a) for a in arrivals}
-    refusals = _refusals(use_case, named - _existing(named).keys())
+    refusals = _refusals(use_case, named - versions_reading(arrivals).now().keys())
     return ((a.position, refusals[_pair(a)]) for a in arrivals if _pair(a) in refusals)
 
 
@@ -51,21 +54,27 @@ def _pair(arrival: Arrival) -> Pair:
     return arrival.valid.model, arrival.valid.model_version
 
 
-def _existing(named: set[Pair]) -> Versions:
+def versions_reading(arrivals: Sequence[Arrival]) -> Reading[Versions]:
+    """The registered versions of those that the arrivals name; others may be among them."""
+    named = {_pair(a) for a in arrivals}
     one_system, systems = among_texts("s.name", sorted({model for model, _ in named}))
     one_version, versions = among_texts("v.version", sorted({version for _, version in named}))
-    rows = fetched(
+    return Reading(
         f"SELECT {SYSTEM.of('s')}, {VERSION.of('v')} "  # noqa: S608
         "FROM registry_modelversion v JOIN registry_aisystem s ON s.id = v.system_id "
         f"WHERE {one_system} AND {one_version}",
         [*systems, *versions],
+        _versions,
     )
+
+
+def _versions(rows: Rows) -> Versions:
     found = {}
     for row in rows:
         version = VERSION.instance(row[len(SYSTEM.fields) :])
         version.system = SYSTEM.instance(row[: len(SYSTEM.fields)])
         found[version.system.name, version.version] = version
-    return {pair: found[pair] for pair in named if pair in found}
+    return found
 
 
 def _refusals(use_case: UseCase, missing: set[Pair]) -> dict[Pair, FieldError]:

@@ -157,7 +157,7 @@ def test_a_failure_inside_leaves_the_key_free(client: Client, monkeypatch: Any) 
     from apps.api.v1 import decisions
 
     with monkeypatch.context() as patch:
-        patch.setattr(decisions, "take_in", lambda **_: 1 / 0)
+        patch.setattr(decisions, "take_one", lambda **_: 1 / 0)
         assert post(client, one()).status_code == 500
     assert post(client, one()).status_code == 201
 

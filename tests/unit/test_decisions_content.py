@@ -113,6 +113,24 @@ def test_the_digest_is_the_hash_of_row_and_parts_as_one_object():
     assert content_digest(decision, split_parts(decision)) == content_digest(decision)
 
 
+AWKWARD = [
+    {"external_id": 'a"\\/ü\U0001f600', "model": "m'", "amount": "0001.500"},
+    {"decided_at": "2026-11-02T09:00:00.000001Z", "output": {"label": "no", "confidence": 1}},
+    {"output": {"label": "no", "confidence": 1e-7}, "evidence": [{"kind": "text", "content": "x"}]},
+    {"kind": "text", "output": {"text": "\x7f\t"}, "explanation": {"text": "why"}},
+    {"output": None},
+]
+
+
+@pytest.mark.parametrize("members", AWKWARD)
+def test_the_digest_of_awkward_members_is_that_of_the_encoded_whole(members):
+    decision = valid(**members)
+    parts = {name: json.loads(part) for name, part in split_parts(decision).items()}
+    whole = {"parts": parts, "row": row_content(decision)}
+    plain = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert content_digest(decision) == hashlib.sha256(plain.encode()).hexdigest()
+
+
 SAME = [
     ({"amount": "25000"}, {"amount": "25000.00"}),
     ({"amount": 25000}, {"amount": "025000.0"}),

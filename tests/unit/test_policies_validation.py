@@ -57,6 +57,11 @@ def test_only_the_level_is_needed_and_defaults_are_filled():
         "posterior_level": None,
         "feedback": False,
         "show_protected": False,
+        "lease_minutes": 15,
+        "ask_limit_minutes": 1_440,
+        "daily_limit": None,
+        "streak_limit": None,
+        "practice_days": None,
     }
 
 
@@ -88,6 +93,11 @@ FULL = {
     "posterior_level": 0.95,
     "feedback": True,
     "show_protected": True,
+    "lease_minutes": 30,
+    "ask_limit_minutes": 60,
+    "daily_limit": 80,
+    "streak_limit": 1,
+    "practice_days": 90,
 }
 
 
@@ -127,6 +137,11 @@ def tripwire(metric, op, value, action):
         ("/intervention_minutes", {"intervention_minutes": -5}),
         ("/escalation/0", {"escalation": ["integration"]}),
         ("/escalation/0", {"escalation": ["auditor"]}),
+        ("/escalation/0", {"escalation": ["executive"]}),
+        ("/lease_minutes", {"lease_minutes": 0}),
+        ("/lease_minutes", {"lease_minutes": None}),
+        ("/daily_limit", {"daily_limit": 0}),
+        ("/practice_days", {"practice_days": 1.5}),
         ("/escalation/0", {"escalation": ["manager"]}),
         ("/fallback", {"fallback": "release"}),
         ("/fallback", {"fallback": "shrug"}),
@@ -399,12 +414,17 @@ def test_a_policy_reads_in_plain_words():
         "Reviews are added, up to 5, until the answer is at least 95 % sure.",
         "Reviewers answer before they see the AI's output.",
         "2 % of cases have a known answer.",
-        "A reviewer below 70 % right on known answers is flagged.",
+        "A reviewer below 70 % right on known answers loses the qualification.",
         "Reviewers are told how they did on known answers.",
         "Reviewers need the skills 'credit'.",
         "A qualified reviewer gets at least 5 cases a week.",
         "A senior who adjudicates sees the verdicts before.",
         "Reviewers see protected attributes.",
+        "A reviewer holds a case for 30 minutes without a sign.",
+        "A question stops the clock for at most 60 minutes.",
+        "A reviewer gets at most 80 cases a day.",
+        "A pause is suggested after 1 case in a row.",
+        "A qualification lapses after 90 days without a case.",
         "A release can be undone for 60 minutes.",
         "A case is due 240 minutes after it arrives; it goes to the senior reviewer then risk "
         "lead; at the end it is withheld.",

@@ -9,13 +9,14 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.accounts.callers import Caller
-from apps.api.v1.lookups import found_or_404, visible_use_cases
+from apps.api.v1.lookups import found_or_404
 from apps.audit.events import Event, record_event, record_repeatable
 from apps.common.errors import BadInput
 from apps.decisions.models import Decision
 from apps.decisions.selectors import coded_reasons
 from apps.registry.access import require_right
 from apps.registry.models import UseCase
+from apps.registry.selectors import use_case_by_slug
 
 HIDDEN = "The caller's roles do not show the content."
 VIEWED = "personal_data_viewed"
@@ -37,7 +38,9 @@ def decision_for(caller: Caller, key: UUID, action: str = "decision.view") -> De
 def use_case_to_send_to(caller: Caller, slug: str, action: str) -> UseCase:
     """The use case that a body names. One that the caller may not see is not there."""
     known = slug.isprintable() and len(slug) <= 80  # anything else no database need be asked for
-    use_case = visible_use_cases(caller).filter(slug=slug).first() if known else None
+    slugs = caller.visible("use_case.view")
+    seen = known and (slugs is None or slug in slugs)
+    use_case = use_case_by_slug(slug) if seen else None
     if use_case is None:
         raise BadInput(f"there is no use case {slug[:80]!a}", "/use_case")
     require_right(caller, action, slug)

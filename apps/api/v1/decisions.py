@@ -47,7 +47,7 @@ from apps.decisions.models import Decision
 from apps.workflow.answers import answer, answers, first_answer
 from apps.workflow.arrivals import Arrival, arrival, validator_of
 from apps.workflow.batch import slug_of
-from apps.workflow.intake import take_in
+from apps.workflow.intake import take_one
 from apps.workflow.replay import replay
 from apps.workflow.taken import Taken
 
@@ -102,12 +102,12 @@ class DecisionsView(ApiView):
         """It is routed by the policy in force and answered at once; only `released` may be acted
         on. The same `external_id` with other content is refused with `409`."""
         found = _read(caller, sent_bytes(raw))
-        (taken,) = take_in(actor=caller.actor, use_case=found.valid.use_case, arrivals=[found])
-        decision = _decision_of(taken, found.valid.use_case)
-        document = AnswerDocument(**first_answer(decision))
-        if taken.state == "duplicate":
-            return Response(document.model_dump(mode="json"))
-        return Created(document, reverse("api:decision", kwargs={"id": decision.pk}))
+        taken, given = take_one(actor=caller.actor, arrival=found)
+        _refuse(taken)
+        if given is None:
+            standing = first_answer(Decision.objects.get(pk=taken.id))
+            return Response(AnswerDocument(**standing).model_dump(mode="json"))
+        return Created(AnswerDocument(**given), reverse("api:decision", kwargs={"id": taken.id}))
 
 
 def _read(caller: Caller, raw: bytes) -> Arrival:
@@ -116,13 +116,11 @@ def _read(caller: Caller, raw: bytes) -> Arrival:
     return arrival(0, validator_of(use_case).validate(body, timezone.now()))
 
 
-def _decision_of(taken: Taken, use_case: str) -> Decision:
+def _refuse(taken: Taken) -> None:
     if taken.conflict:
         raise Conflict("; ".join(error.detail for error in taken.errors))
     if taken.state == "rejected":
         raise BadInput(taken.errors)
-    found: Decision = Decision.objects.get(external_id=taken.external_id, use_case=use_case)
-    return found
 
 
 def _matching(caller: Caller, query: DecisionsQuery) -> QuerySet[Decision]:

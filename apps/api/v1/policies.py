@@ -128,6 +128,19 @@ class PolicyFields(Body):
     posterior_level: Annotated[Any, schema(POSTERIOR, null=True)] = optional()
     feedback: Annotated[Any, schema(FLAG)] = optional()
     show_protected: Annotated[Any, schema(FLAG)] = optional()
+    lease_minutes: Annotated[Any, schema(COUNT)] = optional(
+        "How long a case is held without a sign of its reviewer; 15, at most 1440."
+    )
+    ask_limit_minutes: Annotated[Any, schema(COUNT)] = optional(
+        "How long a question may stop the clock; 1440."
+    )
+    daily_limit: Annotated[Any, schema(COUNT, null=True)] = optional("Cases a reviewer and day.")
+    streak_limit: Annotated[Any, schema(COUNT, null=True)] = optional(
+        "Cases in a row before a pause is suggested."
+    )
+    practice_days: Annotated[Any, schema(COUNT, null=True)] = optional(
+        "Days without a case after which a qualification lapses."
+    )
 
     # Unknown keys go on to the policy's own rules, which name them among all other faults.
     model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})

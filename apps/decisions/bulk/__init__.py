@@ -9,7 +9,8 @@ decimals as scaled integers, JSON fields as their stored text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -18,10 +19,12 @@ from django.db import connection, models
 
 from apps.audit.sources import kind_of
 from apps.common.actor import Actor, require_actor
+from apps.common.columns import one_trip
 from apps.common.errors import UnrecordedWrite
 from apps.common.models import TrackedModel
 
 Rows = Sequence[tuple[Any, ...]]
+FEW = 8  # below this, plain inserts cost fewer round trips than a COPY
 
 
 class Plan:
@@ -81,6 +84,13 @@ def _database() -> ModuleType:
     from apps.decisions.bulk import postgresql, sqlite
 
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.vendor]
+
+
+@contextmanager
+def inserted_together(count: int) -> Iterator[None]:
+    """Inserts of ``count`` rows each; few go in one trip to the database, as none is copied."""
+    with one_trip() if count < FEW else nullcontext():
+        yield
 
 
 def insert_rows(

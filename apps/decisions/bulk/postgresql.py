@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.decisions.bulk import FEW
+
 if TYPE_CHECKING:
     from apps.decisions.bulk import Plan, Rows
 
-FEW = 8  # below this, plain inserts cost fewer round trips than a COPY
 SLICE = 2_000  # rows that are written out at once
 NULL = "\\N"
 
@@ -142,8 +143,8 @@ def _insert_few(
     if plan.recorded == plan.columns:
         columns = ", ".join(f'"{column}"' for column in plan.columns)
         cursor.execute(
-            f"WITH kept AS ({keep} RETURNING {columns}) "
-            f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM kept',  # noqa: S608
+            f"WITH kept AS ({keep} RETURNING {columns}) "  # noqa: S608
+            f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM kept',
             values,
         )
     else:

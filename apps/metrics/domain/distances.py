@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 FLOOR: Final = 1e-4
 DECILES: Final = 10
+EXACT_TAIL: Final = 1000
 
 DEFINITIONS: Final = {
     "psi": "sum((q - p) ln(q / p)) over the reference's deciles with open ends, or over levels; "
@@ -122,7 +123,7 @@ def kolmogorov_smirnov(reference: Ints, current: Ints) -> KolmogorovSmirnov:
 
     Definition: D = max |F - G| at the cells' edges. Within a cell F - G moves at most by the cell's
     own shares, which bounds what the exact D can be above it; a cell that holds one value adds
-    nothing in truth. p is that of the exact two-sided test at n m / (n + m) cases.
+    nothing in truth. p is that of the two-sided test at n m / (n + m) cases.
     Neutral value: 0; lower is better.
     Parameters: ``reference``, ``current``, shape (k,), cells in order, each with a sum above 0.
     Returns: KolmogorovSmirnov.
@@ -134,8 +135,24 @@ def kolmogorov_smirnov(reference: Ints, current: Ints) -> KolmogorovSmirnov:
     before = np.concatenate([[0.0], gap[:-1]])
     distance = float(np.abs(gap).max())
     bound = float(max((before + p).max(), (q - before).max(), distance))
-    value = stats.kstwo.sf(distance, max(1, round(n * m / (n + m))))
-    return KolmogorovSmirnov(distance, min(1.0, bound) - distance, float(min(1.0, max(0.0, value))))
+    value = kolmogorov_tail(distance, max(1, round(n * m / (n + m))))
+    return KolmogorovSmirnov(distance, min(1.0, bound) - distance, value)
+
+
+def kolmogorov_tail(distance: float, n: int) -> float:
+    """The chance that the Kolmogorov statistic of n cases is at least ``distance``.
+
+    Definition: exact up to 1,000 cases; above, the limit law at x + 1/(6 sqrt(n)) + (x - 1)/(4n),
+    x = sqrt(n) distance, which is within 1e-5 of it and does not take a second.
+    Parameters: ``distance`` in [0, 1]; ``n`` >= 1. Returns: p in [0, 1].
+    Source: J. Vrbik, Pioneer J. Theor. Appl. Stat. 15 (2018) 15; scipy.stats.kstwo.
+    """
+    if n <= EXACT_TAIL:
+        value = float(stats.kstwo.sf(distance, n))
+    else:
+        x = sqrt(n) * distance
+        value = float(special.kolmogorov(x + 1 / (6 * sqrt(n)) + (x - 1) / (4 * n)))
+    return min(1.0, max(0.0, value))
 
 
 def standard_deviation(histogram: NumberHistogram, centres: Floats) -> float:
@@ -205,7 +222,7 @@ def decile_bins(reference: Ints, current: Ints, bins: int = DECILES) -> tuple[In
     """
     cumulated = np.cumsum(reference)
     wanted = cumulated[-1] * np.arange(1, bins) / bins
-    starts = np.unique(np.searchsorted(cumulated, wanted) + 1)
+    starts = np.unique(np.searchsorted(cumulated.astype(np.float64), wanted) + 1)
     starts = np.concatenate([[0], starts[starts < len(reference)]])
     return np.add.reduceat(reference, starts), np.add.reduceat(current, starts)
 

@@ -25,6 +25,11 @@ _NAMES: Final = {
     "posterior_level": "certainty at which reviews end",
     "feedback": "feedback on known answers",
     "show_protected": "view of protected attributes for reviewers",
+    "lease_minutes": "lease of a case in minutes",
+    "ask_limit_minutes": "longest stop of the clock for a question in minutes",
+    "daily_limit": "most cases a day per reviewer",
+    "streak_limit": "most cases in a row before a pause",
+    "practice_days": "days without a case after which a qualification lapses",
 }
 _PERCENTAGES: Final = ("audit_rate", "known_answer_rate", "known_answer_floor", "posterior_level")
 _LISTS: Final = {

@@ -119,6 +119,14 @@ def minutes(count: int) -> str:
     return "1 minute" if count == 1 else f"{count} minutes"
 
 
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
 _OPTIONAL_WORDS: Final[tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...]] = (
     (
         "reviews_max",
@@ -136,7 +144,7 @@ _OPTIONAL_WORDS: Final[tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...
         "known_answer_floor",
         lambda d: (
             f"A reviewer below {percent(d['known_answer_floor'])} right on known answers "
-            "is flagged."
+            "loses the qualification."
         ),
     ),
     ("feedback", lambda d: "Reviewers are told how they did on known answers."),
@@ -147,6 +155,23 @@ _OPTIONAL_WORDS: Final[tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...
     ),
     ("senior_sees_verdicts", lambda d: "A senior who adjudicates sees the verdicts before."),
     ("show_protected", lambda d: "Reviewers see protected attributes."),
+    (
+        "lease_minutes",
+        lambda d: f"A reviewer holds a case for {minutes(d['lease_minutes'])} without a sign.",
+    ),
+    (
+        "ask_limit_minutes",
+        lambda d: f"A question stops the clock for at most {minutes(d['ask_limit_minutes'])}.",
+    ),
+    ("daily_limit", lambda d: f"A reviewer gets at most {_cases(d['daily_limit'])} a day."),
+    (
+        "streak_limit",
+        lambda d: f"A pause is suggested after {_cases(d['streak_limit'])} in a row.",
+    ),
+    (
+        "practice_days",
+        lambda d: f"A qualification lapses after {_days(d['practice_days'])} without a case.",
+    ),
     (
         "intervention_minutes",
         lambda d: f"A release can be undone for {minutes(d['intervention_minutes'])}.",

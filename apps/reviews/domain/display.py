@@ -126,6 +126,7 @@ BLIND: Final[dict[str, Callable[[object], object]]] = {
     "kind": _as_is,
     "question": _as_is,
     "instructions": _as_is,
+    "asked": _as_is,
     "labels": _as_is,
     "favourable_label": _as_is,
     "output_fields": _as_is,
@@ -139,5 +140,6 @@ BLIND: Final[dict[str, Callable[[object], object]]] = {
     "decided_at": _as_is,
     "created_at": _as_is,
     "due_at": _as_is,
+    "information": _only("kind", "text"),
     "reasons": _selected,
 }
