@@ -87,7 +87,10 @@ def _of_platform_error(error: errors.PlatformError, request: Any) -> HttpRespons
     if isinstance(error, errors.NotPermitted):
         record_refusal(request, "permission_refused", error.action, error.use_case or "")
     field_errors = error.errors if isinstance(error, errors.BadInput) else None
-    return _respond(problem(_status(error), error.code, error.title, str(error), field_errors))
+    document = problem(_status(error), error.code, error.title, str(error), field_errors)
+    if isinstance(error, errors.StaleCase):
+        document["difference"] = error.difference
+    return _respond(document)
 
 
 def _of_api_exception(error: exceptions.APIException, request: Any) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -37,6 +37,17 @@ class Conflict(PlatformError):
 
     code = "conflict"
     title = "The request conflicts with the present state"
+
+
+class StaleCase(Conflict):
+    """A verdict on something else than what is there now; ``difference`` says what changed."""
+
+    code = "stale_case"
+    title = "The case has changed since it was shown"
+
+    def __init__(self, detail: str, difference: Iterable[Mapping[str, object]]) -> None:
+        self.difference = [dict(entry) for entry in difference]
+        super().__init__(detail)
 
 
 class NotPermitted(PlatformError):

@@ -28,6 +28,8 @@ DEFINITION = (
     "models_mode",
     "tolerance",
     "cost_model",
+    "reason_codes",
+    "calendar",
     "reference_from",
     "reference_to",
     "retention_days",
@@ -37,6 +39,9 @@ JSON_HELP = {
     "labels": 'Every label, such as ["approve", "deny"].',
     "features": 'Such as [{"name": "income", "type": "number"}]; or category, boolean, text, date.',
     "subject_attributes": 'Such as [{"name": "sex", "type": "category", "protected": true}].',
+    "reason_codes": 'What a verdict may be given for, such as ["income", "identity"].',
+    "calendar": 'Business hours, such as {"timezone": "Europe/Paris", "hours": {"0": [["09:00", '
+    '"17:00"]]}}, Monday being 0; empty: round the clock.',
     "cost_model": 'Such as {"currency": "EUR", "review_cost_per_hour": "40.00"}.',
 }
 

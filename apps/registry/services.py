@@ -64,7 +64,7 @@ def use_case_definition(use_case: UseCase) -> dict[str, Any]:
     )
     return {
         name: getattr(use_case, name)
-        for name in (*names, "cost_model", "reference_from", "reference_to")
+        for name in (*names, "cost_model", "reference_from", "reference_to", "reason_codes")
     }
 
 

@@ -14,6 +14,7 @@ from apps.common.saving import pointer_to
 KINDS = ("label", "number", "fields", "text", "action")
 FEATURE_TYPES = ("number", "category", "boolean", "text", "date")
 MAX_LABELS, MAX_FEATURES, MAX_NAME, MAX_ERROR_COSTS = 500, 2000, 200, 10_000
+MAX_REASON_CODES, MAX_REASON_CODE = 200, 80
 ENTRY_KEYS = frozenset({"name", "type", "protected", "description"})
 MONEY = (
     "ai_cost_per_decision",
@@ -98,6 +99,7 @@ def definition_faults(data: dict[str, Any]) -> list[FieldError]:
         *_schema_faults("/subject_attributes", data.get("subject_attributes", [])),
         *_cost_faults(data.get("cost_model", {}), labels if isinstance(labels, list) else []),
         *_window_faults(data),
+        *_reason_code_faults(data.get("reason_codes", [])),
     ]
 
 
@@ -141,6 +143,18 @@ def _label_faults(data: dict[str, Any]) -> Iterator[FieldError]:
         named = data.get(role, "")
         if named and named not in labels:
             yield FieldError(f"/{role}", f"{shown(named)} is not in the label set {shown(labels)}")
+
+
+def _reason_code_faults(codes: object) -> Iterator[FieldError]:
+    if not isinstance(codes, list) or len(codes) > MAX_REASON_CODES:
+        yield FieldError("/reason_codes", f"must be a list of at most {MAX_REASON_CODES} codes")
+        return
+    for i, code in enumerate(codes):
+        if not _is_name(code) or len(code) > MAX_REASON_CODE:
+            detail = f"is not a reason code: text of 1 to {MAX_REASON_CODE} characters"
+            yield FieldError(f"/reason_codes/{i}", f"{shown(code)} {detail}")
+        elif code in codes[:i]:
+            yield FieldError(f"/reason_codes/{i}", f"{shown(code)} is there twice")
 
 
 def _schema_faults(pointer: str, schema: object) -> Iterator[FieldError]:

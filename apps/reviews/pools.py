@@ -43,8 +43,11 @@ class Served(NamedTuple):
 
     def pseudonyms(self, login: str) -> list[str]:
         """The person as a subject, in each of these use cases."""
-        key = settings.PSEUDONYM_KEY.encode()
-        return [subject_pseudonym(key, slug, login) for slug in self.use_cases]
+        return [subject_pseudonym(pseudonym_key(), slug, login) for slug in self.use_cases]
+
+
+def pseudonym_key() -> bytes:
+    return str(settings.PSEUDONYM_KEY).encode()
 
 
 def pool_for(use_case: str, role: str = "", skills: Iterable[str] = ()) -> Pool:

@@ -12,7 +12,7 @@ from django.db import transaction
 from apps.common.actor import Actor
 from apps.registry.models import UseCase
 from apps.reviews.domain.dawid_skene import Model, fit
-from apps.reviews.models import Review, ReliabilityFit
+from apps.reviews.models import ReliabilityFit, Review
 
 MOST_REVIEWS: Final = 200_000  # the newest: people change, and so do cases
 DIGITS: Final = 6
@@ -57,9 +57,7 @@ def reliability_refresh(*, actor: Actor, use_case: UseCase, now: datetime) -> Re
     document = fitted(given, list(use_case.labels))
     if newest is not None and newest.document == document:
         return None
-    made = ReliabilityFit(
-        use_case=use_case, fitted_at=now, reviews=len(given), document=document
-    )
+    made = ReliabilityFit(use_case=use_case, fitted_at=now, reviews=len(given), document=document)
     made.save(actor=actor, reason="refreshed")
     return made
 
@@ -69,7 +67,8 @@ def labels_given(use_case: UseCase) -> list[Given]:
     rows = Review.objects.filter(use_case=use_case, final=True, label__isnull=False)
     columns = ("decision_id", "reviewer_id", "initial_label", "label")
     newest = rows.order_by("-id").values_list(*columns)[:MOST_REVIEWS]
-    labels, found = set(use_case.labels), {}
+    labels = set(use_case.labels)
+    found: dict[Any, Given] = {}
     for decision, reviewer, initial, label in newest:
         first = label if initial is None else initial
         if first in labels:

@@ -18,7 +18,7 @@ from apps.policies.models import PolicyVersion
 from apps.reviews.absences import stood_in_for
 from apps.reviews.claiming import Asker, first_assigned, first_free
 from apps.reviews.leases import free_lapsed
-from apps.reviews.models import ReviewTask, Seat
+from apps.reviews.models import Draft, ReviewTask, Seat
 from apps.reviews.pools import Served, caller_for, missing_for, pool_for, pools_served
 
 LEASE_MINUTES: Final = 15
@@ -77,6 +77,9 @@ def _own_lease(person: User, served: Served, now: datetime) -> Seat | None:
     own = Seat.objects.select_for_update(no_key=True, of=("self",)).filter(
         holder=person, state="leased", lease_expires_at__gt=now, pool__in=served.pools
     )
+    # A verdict that can still be taken back is on its way: the next case comes meanwhile.
+    on_its_way = Draft.objects.filter(person=person, submit_at__isnull=False)
+    own = own.exclude(pk__in=on_its_way.values("seat"))
     found: Seat | None = own.order_by("-leased_at").first()
     return found
 

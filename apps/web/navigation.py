@@ -26,6 +26,17 @@ class Section:
 
 SECTIONS = (
     Section(
+        "Work",
+        (
+            Page(
+                "My queue",
+                "desk",
+                "review.take",
+                "The cases that wait for you, one at a time, by key or by click.",
+            ),
+        ),
+    ),
+    Section(
         "Oversight",
         (
             Page(

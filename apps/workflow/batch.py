@@ -94,8 +94,8 @@ def take_batch(*, actor: Actor, source: IO[bytes], find: Find, told: Told) -> Co
 
 def all_or_none(source: IO[bytes], told: Told, take: Callable[[], Counts]) -> Counts:
     """``take`` in one transaction, from the first line again where it has to give way."""
-    alone = False
-    for attempt in range(ATTEMPTS):
+    alone, attempt = False, 0
+    while attempt < ATTEMPTS:
         source.seek(0)
         told.restart()
         try:
@@ -106,11 +106,12 @@ def all_or_none(source: IO[bytes], told: Told, take: Callable[[], Counts]) -> Co
                     raise BadInput(EMPTY)
                 return counts
         except StopChangedError:
-            continue
+            attempt += 1
         except NotReadyError as error:
-            error.mend()
+            error.mend()  # not an attempt: as many use cases as the batch names may need it
         except DatabaseError as error:
-            if not gave_way(error) or attempt == ATTEMPTS - 1:
+            attempt += 1
+            if not gave_way(error) or attempt == ATTEMPTS:
                 raise
             alone = True
     raise Conflict("a use case of the batch is being stopped and resumed: send it again")

@@ -46,6 +46,9 @@ class Intake(Protocol[T]):
     def check(self, line: int, body: dict[str, Any]) -> T:
         """The record of a line, without the database; BadInput names what is wrong with it."""
 
+    def make_ready(self) -> None:
+        """Before each chunk, outside its transaction."""
+
     def take(self, actor: Actor, records: Sequence[tuple[int, T]]) -> Sequence[Taken]:
         """Write records, in the caller's transaction, and say what became of each."""
 
@@ -165,6 +168,7 @@ class FileRun(Generic[T]):
         return run
 
     def _take(self, run: IngestRun, chunk: Chunk[T]) -> None:
+        self.intake.make_ready()
         with transaction.atomic(durable=True):
             self._lock(run)
             taken = self.intake.take(self.actor, chunk.records) if chunk.records else []

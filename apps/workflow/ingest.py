@@ -15,6 +15,7 @@ from apps.registry.models import UseCase
 from apps.workflow.arrivals import Arrival, arrival, validator_of
 from apps.workflow.intake import take_in
 from apps.workflow.known import digests_reading
+from apps.workflow.routing import make_ready
 from apps.workflow.taken import Taken
 from apps.workflow.versions import undeclared
 
@@ -39,6 +40,10 @@ class DecisionIntake:
     def check(self, line: int, body: dict[str, Any]) -> Arrival:
         body.setdefault("use_case", self._use_case.slug)
         return arrival(line, self._validate(body, self._now))
+
+    def make_ready(self) -> None:
+        """A stop then waits for no chunk."""
+        make_ready(self._use_case, timezone.now())
 
     def take(self, actor: Actor, records: Sequence[tuple[int, Arrival]]) -> list[Taken]:
         arrivals = [one for _line, one in records]

@@ -40,6 +40,9 @@ class OutcomeIntake:
             del body["use_case"]
         return validate_outcome(body, self._labels, self._now)
 
+    def make_ready(self) -> None:
+        """Nothing: what was true or said holds no lock of a use case."""
+
     def take(self, actor: Actor, records: Records) -> list[Taken]:
         cases = self._cases(records)
         newest = _newest([case.id for case in cases.values()])

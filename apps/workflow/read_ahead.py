@@ -71,7 +71,7 @@ def _from_a_process(reader: LineReader[T]) -> Chunks[T]:
 
 def _received(reader: LineReader[T], receiver: Connection, pool: ThreadPoolExecutor) -> Chunks[T]:
     ahead = pool.submit(_receive, receiver)
-    while not isinstance(found := pickle.loads(ahead.result()), _End):  # noqa: S301 - our own
+    while not isinstance(found := ahead.result(), _End):
         ahead = pool.submit(_receive, receiver)
         yield found
     reader.repeats = found.repeats
@@ -79,9 +79,10 @@ def _received(reader: LineReader[T], receiver: Connection, pool: ThreadPoolExecu
         raise BadInput(found.fault)
 
 
-def _receive(receiver: Connection) -> bytes:
+def _receive(receiver: Connection) -> Any:
+    """The next chunk. Unpacked here, beside the caller, who mostly waits for the database."""
     try:
-        return receiver.recv_bytes()
+        return pickle.loads(receiver.recv_bytes())  # noqa: S301 - our own
     except EOFError:
         raise Conflict(
             "the process that reads the file was killed: run the command again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -15,7 +15,14 @@ from django.conf import settings
 from apps.common.actor import Actor
 from apps.common.fields import ExactDecimalField, stored_json
 from apps.common.ids import uuid7_texts
-from apps.decisions.bulk import insert_rows, insert_tracked, inserted_together
+from apps.decisions.bulk import (
+    Prepared,
+    insert_prepared,
+    insert_rows,
+    insert_tracked,
+    inserted_together,
+    prepared_rows,
+)
 from apps.decisions.domain.content import SALT_BYTES, commitment, encode_content, subject_pseudonym
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import TRANSITIONS, Lane, creation_event
@@ -71,6 +78,7 @@ class Recorder:
     def __init__(self, actor: Actor, routed: Routed, now: datetime) -> None:
         self.actor, self.routed, self.now = actor, routed, now
         self.ids = uuid7_texts(len(routed.arrivals))
+        self.salts = os.urandom(SALTS_BYTES * len(self.ids))
         self.tasks: dict[str, Asked] = {}
         result = routed.result
         self.lanes = [LANES[code] for code in result.lane.tolist()]
@@ -88,13 +96,21 @@ class Recorder:
         if not self.routed.past:
             self._write_mandate_uses()
             self._write_tasks()
+        others: list[Prepared] = []
         with inserted_together(len(self.ids)):
-            self._write_decisions()
-            if not self.routed.past:
-                self._write_events()
-        return list(self._taken())
+            self._write_decisions(lambda: others.extend(self._others()))
+            for prepared in others:
+                insert_prepared(prepared)
+        return self._taken
 
-    def _write_decisions(self) -> None:
+    def _others(self) -> Iterator[Prepared]:
+        """Rows beside the decisions', and the answers: made while the server writes those."""
+        yield self._payloads()
+        if not self.routed.past:
+            yield self._events()
+        self._taken = list(self._answered())
+
+    def _write_decisions(self, meanwhile: Callable[[], None]) -> None:
         routed = self.routed
         key = settings.PSEUDONYM_KEY.encode()
         slug = routed.use_case.slug
@@ -102,12 +118,10 @@ class Recorder:
         after = routed.result.needs_after_review.tolist()
         left = self._mandates_left()
         mandates = self._mandate_ids()
-        salts = os.urandom(SALTS_BYTES * len(self.ids))
-        decisions, payloads = [], []
+        decisions = []
         for i, arrival in enumerate(routed.arrivals):
             v, version = arrival.valid, routed.versions[i]
             status = self.statuses[i]
-            salt = salts[SALTS_BYTES * i : SALTS_BYTES * (i + 1)]
             parts = {**arrival.parts, "reasons": self.reasons[i]}
             decisions.append(
                 (
@@ -133,11 +147,9 @@ class Recorder:
                     None if status == "pending" else self.now,
                     v.label if status == "released" else None,
                     None if v.subject_ref is None else subject_pseudonym(key, slug, v.subject_ref),
-                    *_commitments(salt, parts),
+                    *_commitments(self._salt(i), parts),
                 )
             )
-            texts = [parts[part].decode() if part in parts else None for part in PARTS]
-            payloads.append((self.ids[i], arrival.digest, salt, *texts))
         constants = {
             "use_case_id": slug,
             "created_at": self.now,
@@ -149,8 +161,20 @@ class Recorder:
         }
         # In one order everywhere: two senders of the same cases wait for each other, none for both.
         decisions.sort(key=itemgetter(VARYING.index("external_id")))
-        insert_tracked(Decision, constants, VARYING, decisions, actor=self.actor)
-        insert_rows(Payload, {}, ["decision", "digest", "salt", *PARTS], payloads)
+        insert_tracked(
+            Decision, constants, VARYING, decisions, actor=self.actor, meanwhile=meanwhile
+        )
+
+    def _salt(self, i: int) -> bytes:
+        return self.salts[SALTS_BYTES * i : SALTS_BYTES * (i + 1)]
+
+    def _payloads(self) -> Prepared:
+        rows = []
+        for i, arrival in enumerate(self.routed.arrivals):
+            parts = {**arrival.parts, "reasons": self.reasons[i]}
+            texts = [parts[part].decode() if part in parts else None for part in PARTS]
+            rows.append((self.ids[i], arrival.digest, self._salt(i), *texts))
+        return prepared_rows(Payload, {}, ["decision", "digest", "salt", *PARTS], rows)
 
     def _mandate_ids(self) -> list[str | None]:
         mandates = self.routed.result.context.mandates
@@ -223,7 +247,7 @@ class Recorder:
         rows = [(task, n, place) for task, place in places for n in numbers]
         insert_rows(Seat, {"pool_id": pool.pk}, ["task_id", "number", "rank"], rows)
 
-    def _write_events(self) -> None:
+    def _events(self) -> Prepared:
         rows = []
         keys = uuid7_texts(len(self.ids))
         kinds = {status.value: kind for status, kind in EVENT_TYPES.items()}
@@ -242,7 +266,7 @@ class Recorder:
                 # the text of ``stored_json``, whose encoder is made anew at each call
                 rows.append((keys[i], kind, self.ids[i], encode_content(data).decode()))
         constants = {"use_case": self.routed.use_case.slug, "created_at": self.now, "seq": None}
-        insert_rows(OutboxEvent, constants, ["id", "type", "decision", "data"], rows)
+        return prepared_rows(OutboxEvent, constants, ["id", "type", "decision", "data"], rows)
 
     def written(self, i: int) -> Written:
         """The decision at ``i`` as its rows hold it."""
@@ -266,7 +290,7 @@ class Recorder:
             task=self.tasks.get(self.ids[i]),
         )
 
-    def _taken(self) -> Iterator[Taken]:
+    def _answered(self) -> Iterator[Taken]:
         for i, arrival in enumerate(self.routed.arrivals):
             v, status = arrival.valid, self.statuses[i]
             final = final_output(v.kind, v.output) if status == "released" else None

@@ -69,6 +69,9 @@ class ReviewIntake:
             detail = f"{review.reviewer} on {review.external_id!r} stands on line {first} already"
             raise BadInput(f"{detail}: the first verdict counts", "/reviewer")
 
+    def make_ready(self) -> None:
+        """Nothing: what was true or said holds no lock of a use case."""
+
     def take(self, actor: Actor, records: Records) -> list[Taken]:
         for attempt in range(ATTEMPTS):
             try:

@@ -91,6 +91,14 @@ def ready_to_route(use_case: UseCase, now: datetime) -> Ready:
     return ready(use_case, standing, seed, now)
 
 
+def make_ready(use_case: UseCase, now: datetime) -> None:
+    """Write what is lacking, in transactions of its own."""
+    try:
+        ready_to_route(use_case, now)
+    except NotReadyError as error:
+        error.mend()
+
+
 def ready(use_case: UseCase, standing: list[Any], seed: bytes | None, now: datetime) -> Ready:
     """The same from what was read of both."""
     policy = policy_unless_due(use_case, standing, now)

@@ -7,22 +7,28 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, connections
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.services import service_key_create
 from apps.api import raw_bodies
 from apps.audit.models import AccessEvent
 from apps.decisions.models import Decision, Payload
 from apps.outcomes.models import Outcome
+from apps.policies.models import PolicyVersion
+from apps.policies.seeds import STARTED
+from apps.policies.services import policy_approve, policy_draft, policy_propose
 from apps.registry.models import UseCase
 from apps.supervision.stops import stop
 from apps.workflow import batch, intake
 from tests.api.conftest import ROOT, ApiClient
-from tests.services.gates import LEAD, body, gate, send
+from tests.services.gates import LEAD, SECOND, body, gate, send
 
 LINES = "application/x-ndjson"
 
@@ -263,10 +269,28 @@ def test_the_stop_is_read_after_the_last_line(client: Client, monkeypatch: Any) 
     assert calls == [5]
 
 
-def test_a_stop_waits_for_no_batch(committed_db: Any, monkeypatch: Any) -> None:
+def in_use(case: UseCase) -> None:
+    send(case, body("first"))
+
+
+def without_a_seed(case: UseCase) -> None:
+    """The batch itself makes the year's first draws."""
+
+
+def with_a_policy_that_is_due(case: UseCase) -> None:
+    send(case, body("first"))
+    draft = policy_draft(actor=LEAD, use_case=case, document={"level": "HITL"})
+    policy_propose(actor=LEAD, policy=draft)
+    soon = timezone.now() + timedelta(milliseconds=200)
+    policy_approve(actor=SECOND, policy=draft, effective_from=soon)
+    sleep(0.3)
+
+
+@pytest.mark.parametrize("begin", [in_use, without_a_seed, with_a_policy_that_is_due])
+def test_a_stop_waits_for_no_batch(committed_db: Any, monkeypatch: Any, begin: Any) -> None:
     if connection.vendor == "sqlite":
         return  # one writer at a time: the stop comes before or after the batch
-    send(gate(), body("first"))
+    begin(gate())
     _, key = service_key_create(actor=LEAD, name="k", role="integration")
     monkeypatch.setattr(batch, "CHUNK_LINES", 10)
     written, stopped = threading.Event(), threading.Event()
@@ -289,10 +313,15 @@ def test_a_stop_waits_for_no_batch(committed_db: Any, monkeypatch: Any) -> None:
     thread = threading.Thread(target=submit)
     thread.start()
     assert written.wait(20)
+    began = monotonic()
     stop(actor=LEAD, use_case=UseCase.objects.get(), reason="now")
+    waited_s = monotonic() - began
     stopped.set()
     thread.join()
     assert results[0]["lanes"] == {"blocked": 30}
+    assert waited_s < 5  # the batch stands open for as long as 20
+    assert AccessEvent.objects.filter(kind=STARTED).count() == 1
+    assert not PolicyVersion.objects.filter(status="approved").exists()
 
 
 def test_batches_that_hold_the_same_cases_in_another_order_are_taken_once(

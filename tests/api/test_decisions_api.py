@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.services import service_key_create
 from apps.api import waiting
@@ -101,6 +102,50 @@ def test_the_same_content_again_is_200_and_the_first_answer(sender: ApiClient) -
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json()
     assert again.json()["status"] == "pending"
+
+
+WORDS = {"output": {"text": 'Zoë\n"quoted"', "confidence": 0.9}, "kind": "text"}
+SUM = {"output": {"value": 3.10, "low": 1, "confidence": 1}, "kind": "number", "amount": "12.50"}
+READ = {
+    "kind": "fields",
+    "output": {"fields": {"z": {"value": 1, "confidence": 0.9}, "a": {"value": "x"}}},
+}
+CALL = {"kind": "action", "output": {"name": "pay", "arguments": {"b": [1], "a": {"c": None}}}}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {},
+        {"confidence_threshold": 1, "sla_minutes": 30, "reviews_required": 2},
+        {"audit_rate": 1},
+        {"level": "HOTL", "audit_rate": 0.5, "always_review_labels": ["deny"]},
+        {"level": "HIC"},
+    ],
+)
+@pytest.mark.parametrize("lifecycle", ["live", "pilot"])
+def test_the_first_answer_is_byte_for_byte_what_is_answered_again(
+    sender: ApiClient, policy: dict[str, Any], lifecycle: str
+) -> None:
+    """The first is made of what was written, the second of what is stored."""
+    kinds = ["label", "number", "fields", "text", "action"]
+    gate(policy=policy, kinds=kinds, lifecycle=lifecycle)
+    sent = [body("a"), body("b", label="deny", confidence=None)]
+    sent += [{**body(more["kind"]), **more} for more in (WORDS, SUM, READ, CALL)]
+    sent.append({**body("none"), "output": None})
+    for one in sent:
+        first, again = post(sender, one), post(sender, one)
+        assert (first.status_code, again.status_code) == (201, 200), (one, first.content)
+        assert again.content == first.content
+
+
+def test_a_single_decision_costs_few_trips_to_the_database(sender: ApiClient) -> None:
+    """What it costs does not grow unseen: ORM queries are slow to build, trips slow to wait for."""
+    gate()
+    post(sender, body("first"))
+    with CaptureQueriesContext(connection) as queries:
+        assert post(sender, body("a")).json()["status"] == "released"
+    assert len(queries) <= 13, [query["sql"][:80] for query in queries]
 
 
 def test_the_first_answer_outlasts_a_new_routing(sender: ApiClient) -> None:

@@ -132,7 +132,7 @@ def test_a_fault_names_the_value_and_what_is_allowed(administrator: Any) -> None
     risk_tier, colour = response.json()["errors"]
     assert "'medium'" in risk_tier["detail"]
     assert "'minimal', 'limited' or 'high'" in risk_tier["detail"]
-    assert colour["detail"].startswith("unknown key; allowed: cost_model, description")
+    assert colour["detail"].startswith("unknown key; allowed: calendar, cost_model, description")
 
 
 def test_all_faults_are_reported_at_once(

@@ -6,7 +6,7 @@ from math import log, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
@@ -59,12 +59,14 @@ def test_jensen_shannon_is_in_bits() -> None:
     assert jensen_shannon(array(5, 0), array(0, 7)) == 1.0
 
 
+@settings(deadline=None)
 @given(counts)
 def test_jensen_shannon_is_scipy_s(pair: tuple[list[int], list[int]]) -> None:
     p, q = (np.array(one) for one in pair)
     assert jensen_shannon(p, q) == pytest.approx(jensenshannon(p, q, base=2), abs=1e-7)
 
 
+@settings(deadline=None)
 @given(counts)
 def test_chi_squared_is_scipy_s_contingency_test(pair: tuple[list[int], list[int]]) -> None:
     p, q = (np.array(one) for one in pair)
@@ -107,6 +109,7 @@ def test_psi_without_drift_stays_below_its_null_quantile_in_19_of_20_cases() -> 
     assert psi_null(1, 10, 10) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=40))
 def test_q_values_are_statsmodels(p_values: list[float]) -> None:
     found = benjamini_hochberg(p_values)

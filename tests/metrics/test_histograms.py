@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.metrics.domain.histograms import (
@@ -78,6 +78,7 @@ def test_one_value_alone_has_a_cell_and_both_tails() -> None:
     assert set(edges.centres) == {7.0}
 
 
+@settings(deadline=None)
 @given(values, values)
 def test_histograms_add_up_to_that_of_all_values(one: list[float], other: list[float]) -> None:
     parts = [count_numbers(np.array(part, dtype=float), EDGES) for part in (one, other)]
@@ -88,6 +89,7 @@ def test_histograms_add_up_to_that_of_all_values(one: list[float], other: list[f
     assert added.above == pytest.approx(whole.above)
 
 
+@settings(deadline=None)
 @given(values)
 def test_the_order_of_the_rows_does_not_matter(x: list[float]) -> None:
     one = count_numbers(np.array(x, dtype=float), EDGES)
@@ -98,6 +100,7 @@ def test_no_histograms_add_up_to_none() -> None:
     assert same(add_numbers([]), NumberHistogram(np.zeros(WIDTH, dtype=np.int64)))
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_is_packed_is_found_again(x: list[float]) -> None:
     one = count_numbers(np.array(x, dtype=float), EDGES)

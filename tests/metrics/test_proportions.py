@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
@@ -28,6 +28,7 @@ def test_newcombe_gives_the_published_interval() -> None:
     assert newcombe(Part(56, 70), Part(48, 80)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
+@settings(deadline=None)
 @given(part, part, st.sampled_from([0.9, 0.95, 0.99]))
 def test_newcombe_is_that_of_statsmodels(one: Part, other: Part, level: float) -> None:
     expected = confint_proportions_2indep(
@@ -36,12 +37,14 @@ def test_newcombe_is_that_of_statsmodels(one: Part, other: Part, level: float) -
     assert newcombe(one, other, level) == pytest.approx(expected, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(inner, inner)
 def test_katz_is_that_of_statsmodels(one: Part, other: Part) -> None:
     expected = confint_proportions_2indep(*one, *other, method="log", compare="ratio")
     assert katz(one, other) == pytest.approx(expected, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(part, part)
 def test_katz_holds_the_ratio_and_is_never_of_width_0(one: Part, other: Part) -> None:
     low, high = katz(one, other)
@@ -52,6 +55,7 @@ def test_katz_holds_the_ratio_and_is_never_of_width_0(one: Part, other: Part) ->
         assert high == inf
 
 
+@settings(deadline=None)
 @given(part, part)
 def test_tests_are_those_of_statsmodels_and_scipy(one: Part, other: Part) -> None:
     found = significance(one, other)

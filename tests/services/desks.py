@@ -1,58 +1,88 @@
-"""What the tests of the desk share: a use case whose cases wait, people who may take them."""
+"""What the tests of the desk share: a use case whose decisions wait, people, and their verdicts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from apps.accounts.models import User
 from apps.accounts.qualifications import qualification_grant
 from apps.accounts.services import person_create, role_grant
 from apps.common.actor import Actor
+from apps.decisions.models import Decision
 from apps.registry.models import UseCase
-from apps.reviews.models import ReviewTask, Seat
-from apps.reviews.seats import seat_claim
-from tests.services.gates import LEAD, body, gate, send
+from apps.reviews.models import Review, ReviewTask
+from apps.workflow.desk.opening import Opened, open_next, review_reveal
+from apps.workflow.desk.submission import Submission
+from apps.workflow.desk.submitting import Submitted, review_submit
+from tests.services.gates import body, gate, send
 
 SUITE = Actor.command("suite")
+WAITS = {"confidence_threshold": 0.99}  # every case of these tests waits for people
+# Found nowhere else: where one of them shows, what it marks shows.
+MARKS = {
+    "output": "MARK-OUTPUT",
+    "explanation": "MARK-EXPLANATION",
+    "model": "MARK-MODEL",
+    "top": "MARK-TOP",
+}
 
 
-def desk(slug: str = "loan", cases: int = 0, definition: Any = None, **policy: Any) -> UseCase:
-    """A use case in which every case waits for people, with so many of them sent in."""
-    case = gate(slug, policy={"confidence_threshold": 1.0, **policy}, **(definition or {}))
-    if cases:
-        waiting(case, *(f"{slug}-{n}" for n in range(cases)))
-    return case
+def desk(policy: dict[str, Any] | None = None, **definition: Any) -> UseCase:
+    return gate(policy={**WAITS, **(policy or {})}, **definition)
 
 
-def waiting(case: UseCase, *external_ids: str, **fields: Any) -> list[ReviewTask]:
-    """Cases sent in, each in a call of its own; the tasks that they opened, in that order."""
-    found = []
-    for external_id in external_ids:
-        send(case, body(external_id, **{"confidence": 0.5, **fields}))
-        found.append(ReviewTask.objects.get(decision__external_id=external_id))
+def person(
+    name: str, role: str = "reviewer", *, skill: str = "", use_case: str = "", **more: Any
+) -> User:
+    made = person_create(actor=SUITE, username=name, **more)
+    role_grant(actor=SUITE, user=made, role=role, use_case=use_case)
+    if skill:
+        qualification_grant(actor=SUITE, user=made, skill=skill, reason="trained")
+    return made
+
+
+def case(use_case: UseCase, external_id: str = "a", **more: Any) -> Decision:
+    (taken,) = send(use_case, body(external_id, **more))
+    assert taken.state == "accepted", taken
+    found: Decision = Decision.objects.get(pk=taken.id)
     return found
 
 
-def reviewer(
-    username: str, *skills: str, role: str = "reviewer", use_case: str = ""
-) -> User:
-    person = person_create(actor=SUITE, username=username)
-    role_grant(actor=SUITE, user=person, role=role, use_case=use_case)
-    for skill in skills:
-        qualification_grant(actor=LEAD, user=person, skill=skill, reason="examined")
-    return person
+def task_of(decision: Decision) -> ReviewTask:
+    found: ReviewTask = ReviewTask.objects.get(decision=decision)
+    return found
 
 
-def claim(person: User, use_case: str | None = None, now: datetime | None = None) -> Seat | None:
-    return seat_claim(
-        actor=person.actor, person=person, use_case=use_case, now=now or timezone.now()
+def opened(who: User, **more: Any) -> Opened:
+    found = open_next(actor=who.actor, person=who, **more)
+    assert found is not None
+    return found
+
+
+def say(
+    who: User, at: Opened, verdict: str, *, now: datetime | None = None, **more: Any
+) -> Submitted:
+    """Submit at the case as it was opened."""
+    words = {"rationale": "because"} if verdict in ("change", "withhold", "ask") else {}
+    sent = Submission(verdict, at.case.shown_hash, **{**words, **more})
+    return review_submit(
+        actor=who.actor, person=who, task_id=at.task.pk, lease=at.lease, submission=sent, now=now
     )
 
 
-def claimed(person: User, use_case: str | None = None, now: datetime | None = None) -> Seat:
-    seat = claim(person, use_case, now)
-    assert seat is not None, f"nothing waits for {person.username}"
-    return seat
+def decide(who: User, verdict: str, **more: Any) -> Submitted:
+    """Take the next case and give a verdict on it."""
+    return say(who, opened(who), verdict, **more)
+
+
+def blind(who: User, label: str) -> Opened:
+    """Answer the next case blind; the case as it is revealed."""
+    first = opened(who)
+    say(who, first, "answer", output={"label": label})
+    return review_reveal(actor=who.actor, person=who, task_id=first.task.pk, lease=first.lease)
+
+
+def review_of(who: User) -> Review:
+    found: Review = Review.objects.get(reviewer=who)
+    return found

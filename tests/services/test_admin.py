@@ -304,6 +304,8 @@ CASE = {
     "models_mode": "open",
     "tolerance": "0",
     "cost_model": "{}",
+    "reason_codes": "[]",
+    "calendar": "",
     "retention_days": "365",
     "reason": REASON,
 }

@@ -87,6 +87,18 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"kinds": [["label"]]}, "/kinds/0"),
     ({"kinds": [None]}, "/kinds/0"),
     ({"kinds": [{}]}, "/kinds/0"),
+    # reason codes and business hours
+    *[({"reason_codes": value}, "/reason_codes") for value in (None, "x", {"a": 1}, 7)],
+    ({"reason_codes": [str(n) for n in range(201)]}, "/reason_codes"),
+    ({"reason_codes": ["a", " "]}, "/reason_codes/1"),
+    ({"reason_codes": ["a", "a"]}, "/reason_codes/1"),
+    ({"reason_codes": ["n" * 81]}, "/reason_codes/0"),
+    *[({"calendar": value}, "/calendar") for value in ([], "x", 7)],
+    ({"calendar": {"timezone": "Mars/Olympus", "hours": {"0": []}}}, "/calendar/timezone"),
+    (
+        {"calendar": {"timezone": "UTC", "hours": {"0": [["17:00", "09:00"]]}}},
+        "/calendar/hours/0/0",
+    ),
     # labels
     *[({"labels": value}, "/labels") for value in (None, "approve", {"a": 1}, 7, True, [], ["x"])],
     ({"labels": [str(n) for n in range(501)]}, "/labels"),

@@ -110,7 +110,9 @@ def test_an_address_elsewhere_is_a_link_and_is_never_loaded() -> None:
     assert (piece.kind, piece.host, piece.source) == ("link", "pictures.example", "")
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "ftp://x/y", "https:///x", "http://[", 7])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "ftp://x/y", "https:///x", "http://[", 7]
+)
 def test_an_address_that_is_no_web_address_is_no_link(address: Any) -> None:
     assert piece_of(1, {"kind": "url", "content": address}).kind == "unknown"
 

@@ -177,9 +177,7 @@ def test_a_draft_fills_the_inputs_again() -> None:
 LEAVES = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text("ab~/ 1é", max_size=8)
 TREES = st.recursive(
     LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab~/", min_size=1), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab~/", min_size=1), inner),
     max_leaves=8,
 )
 

@@ -158,7 +158,7 @@ def test_a_page_counts_what_it_hides_and_says_what_is_late() -> None:
 def test_a_blind_page_has_no_output_to_show() -> None:
     page = page_of("blind")
     assert (page.has_output, page.confidence, page.scores, page.model_name) == (False, None, [], "")
-    assert [v.code for v in page.verdicts][0] == "answer"
+    assert page.verdicts[0].code == "answer"
     assert not any(choice.is_ai for choice in page.labels)
 
 

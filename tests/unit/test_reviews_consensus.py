@@ -190,7 +190,7 @@ def test_weighted_reads_the_reliability_under_its_key() -> None:
 
 def test_a_level_makes_the_other_rules_collect_as_well() -> None:
     more: dict[str, Any] = {"labels": (APPROVE, DENY), "posterior_level": 0.95, "maximum": 3}
-    known = {name: 0.8 for name in "abc"}
+    known = dict.fromkeys("abc", 0.8)
     # 0.8; 0.64 / (0.64 + 0.04) = 0.941; 0.512 / 0.520 = 0.985
     votes = [said(name, DENY) for name in "abc"]
     for count, expected in ((1, "open"), (2, "open"), (3, "settled")):

@@ -91,7 +91,7 @@ def test_null_absent_true_and_1_are_four_things() -> None:
 
 def test_a_difference_is_bounded_in_number_and_length() -> None:
     old = {f"f{place:03}": "x" for place in range(120)}
-    new = {name: "y" * 10_000 for name in old}
+    new = dict.fromkeys(old, "y" * 10000)
     found = difference(old, new)
     assert len(found) == 51
     assert found[-1] == {"pointer": "", "was": None, "is": "70 more differ"}

@@ -39,6 +39,7 @@ OutputKind = Literal["label", "number", "fields", "text", "action"]
 FeatureType = Literal["number", "category", "boolean", "text", "date"]
 Money = Annotated[str, Text(40, shortest=1)]
 Industry = Annotated[str, Text(80)]
+ReasonCode = Annotated[str, Text(80, shortest=1)]
 
 
 class Feature(Body):
@@ -68,6 +69,16 @@ class CostModel(Body):
     error_costs: list[ErrorCost] = Field(default_factory=list, max_length=10_000)
 
 
+class Calendar(Body):
+    """When people work: service levels run in these hours alone."""
+
+    timezone: Name = Field(description="An IANA name, such as Europe/Paris.")
+    hours: dict[str, list[list[str]]] = Field(
+        description='By weekday, "0" Monday to "6" Sunday: pairs such as ["09:00", "17:00"].'
+    )
+    holidays: list[str] = Field(default_factory=list, max_length=1_000)
+
+
 class UseCaseFields(Body):
     """The definition. A key that is left out keeps its value, or takes its default in a new one."""
 
@@ -89,6 +100,10 @@ class UseCaseFields(Body):
     )
     tolerance: DecimalText = optional("A number within this of the truth is right.")
     cost_model: CostModel = optional()
+    reason_codes: list[ReasonCode] = optional(
+        "What a verdict may be given for; empty: any.", max_length=200
+    )
+    calendar: Calendar | None = Field(None, description="Null: round the clock.")
     reference_from: Day | None = None
     reference_to: Day | None = None
     retention_days: int = optional(strict=True, ge=1, le=36_500)
@@ -139,6 +154,8 @@ class UseCaseDocument(Document):
     models: Literal["open", "declared"] = Field(validation_alias="models_mode")
     tolerance: DecimalOut
     cost_model: dict[str, Any]
+    reason_codes: list[str]
+    calendar: dict[str, Any] | None
     reference_from: date | None
     reference_to: date | None
     retention_days: int

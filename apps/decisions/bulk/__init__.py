@@ -9,7 +9,7 @@ decimals as scaled integers, JSON fields as their stored text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from types import ModuleType
@@ -97,11 +97,30 @@ def insert_rows(
     model: type[models.Model], constants: Mapping[str, Any], varying: Sequence[str], rows: Rows
 ) -> None:
     """Insert rows of a table that has no history (append-only, outbox, counters)."""
+    insert_prepared(prepared_rows(model, constants, varying, rows))
+
+
+class Prepared(NamedTuple):
+    """Rows in the form in which they are sent; ``sent`` is the database's own."""
+
+    plan: Plan
+    sent: Any
+
+
+def prepared_rows(
+    model: type[models.Model], constants: Mapping[str, Any], varying: Sequence[str], rows: Rows
+) -> Prepared:
+    """What ``insert_prepared`` takes: all of the work on rows that needs no database."""
     if issubclass(model, TrackedModel):
         raise UnrecordedWrite(f"{model.__name__} is tracked: use insert_tracked")
-    if rows:
+    plan = Plan(model, constants, varying)
+    return Prepared(plan, _database().prepared(plan, rows) if rows else None)
+
+
+def insert_prepared(prepared: Prepared) -> None:
+    if prepared.sent is not None:
         with connection.cursor() as cursor:
-            _database().insert_rows(cursor, Plan(model, constants, varying), rows)
+            _database().insert_rows(cursor, *prepared)
 
 
 def insert_tracked(
@@ -112,13 +131,18 @@ def insert_tracked(
     *,
     actor: Actor,
     reason: str = "",
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Insert new rows of a tracked model, each with its ``+`` history row under ``actor``."""
+    """Insert new rows of a tracked model, each with its ``+`` history row under ``actor``.
+
+    ``meanwhile`` is called once, where the database allows it while the rows are being written:
+    it must not use the database.
+    """
     require_actor(actor)
     if not connection.in_atomic_block:
         raise UnrecordedWrite("the bulk writer needs a transaction: history and rows, or neither")
     if not rows:
-        return
+        return meanwhile()
     plan = Plan(model, constants, varying)
     recorded = {
         "history_type": "+",
@@ -128,4 +152,4 @@ def insert_tracked(
         "history_change_reason": reason,
     }
     with connection.cursor() as cursor:
-        _database().insert_tracked(cursor, plan, plan.history, recorded, rows)
+        _database().insert_tracked(cursor, plan, recorded, rows, meanwhile)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
 
+from apps.common.columns import one_trip
 from apps.decisions.bulk import FEW
 
 if TYPE_CHECKING:
@@ -74,24 +75,35 @@ def _texts(column: tuple[Any, ...]) -> Sequence[str]:
     return [_text(value) for value in column]
 
 
-def _copy(cursor: Any, table: str, plan: Plan, rows: Rows) -> None:
-    columns = ", ".join(f'"{column}"' for column in plan.columns)
+def _lines(plan: Plan, rows: Rows) -> Iterator[str]:
+    """The rows in COPY's text format, some thousand at once."""
     # What every row shares is written once, behind the columns that differ.
     tail = "".join("\t" + _text(value) for value in plan.constants.values()) + "\n"
+    for start in range(0, len(rows), SLICE):
+        by_column = map(_texts, zip(*rows[start : start + SLICE], strict=True))
+        lines = map("\t".join, zip(*by_column, strict=True))
+        yield tail.join(lines) + tail
+
+
+def _copy(cursor: Any, table: str, plan: Plan, lines: Iterable[str]) -> None:
+    columns = ", ".join(f'"{column}"' for column in plan.columns)
     statement = f"COPY {table} ({columns}) FROM STDIN"
     # Django wraps the errors of execute alone.
     with connection.wrap_database_errors, cursor.copy(statement) as copy:
-        for start in range(0, len(rows), SLICE):
-            by_column = map(_texts, zip(*rows[start : start + SLICE], strict=True))
-            lines = map("\t".join, zip(*by_column, strict=True))
-            copy.write(tail.join(lines) + tail)
+        for some in lines:
+            copy.write(some)
 
 
-def insert_rows(cursor: Any, plan: Plan, rows: Rows) -> None:
-    if len(rows) < FEW:
-        _insert(cursor, plan.table, plan.columns, _whole(plan, rows))
+def prepared(plan: Plan, rows: Rows) -> Rows | Iterable[str]:
+    """Few rows as they are, many as COPY's text."""
+    return rows if len(rows) < FEW else list(_lines(plan, rows))
+
+
+def insert_rows(cursor: Any, plan: Plan, sent: Any) -> None:
+    if isinstance(sent[0], str):
+        _copy(cursor, f'"{plan.table}"', plan, sent)
     else:
-        _copy(cursor, f'"{plan.table}"', plan, rows)
+        _insert(cursor, plan.table, plan.columns, _whole(plan, sent))
 
 
 def _whole(plan: Plan, rows: Rows) -> list[list[Any]]:
@@ -110,10 +122,15 @@ def _insert(cursor: Any, table: str, names: Sequence[str], rows: Sequence[Sequen
 
 
 def insert_tracked(
-    cursor: Any, plan: Plan, history: str, recorded: Mapping[str, Any], rows: Rows
+    cursor: Any,
+    plan: Plan,
+    recorded: Mapping[str, Any],
+    rows: Rows,
+    meanwhile: Callable[[], None],
 ) -> None:
     if len(rows) < FEW:
-        _insert_few(cursor, plan, history, recorded, rows)
+        _insert_few(cursor, plan, plan.history, recorded, rows)
+        meanwhile()
         return
     columns = ", ".join(f'"{column}"' for column in plan.columns)
     shared = ", ".join(f'"{column}"' for column in plan.recorded)
@@ -122,16 +139,19 @@ def insert_tracked(
         f"CREATE TEMP TABLE {stage} ON COMMIT DROP AS "  # noqa: S608
         f'SELECT {columns} FROM "{plan.table}" WITH NO DATA'
     )
-    _copy(cursor, stage, plan, rows)
+    _copy(cursor, stage, plan, _lines(plan, rows))
     names = ", ".join(f'"{name}"' for name in recorded)
     marks = ", ".join(["%s"] * len(recorded))
-    cursor.execute(
-        f'INSERT INTO "{history}" ({shared}, "history_date", {names}) '  # noqa: S608
-        f"SELECT {shared}, clock_timestamp(), {marks} FROM {stage}",
-        list(recorded.values()),
-    )
-    cursor.execute(f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM {stage}')  # noqa: S608
-    cursor.execute(f"DROP TABLE {stage}")
+    # Sent and not waited for: the server writes the rows while this process goes on.
+    with one_trip():
+        cursor.execute(
+            f'INSERT INTO "{plan.history}" ({shared}, "history_date", {names}) '  # noqa: S608
+            f"SELECT {shared}, clock_timestamp(), {marks} FROM {stage}",
+            list(recorded.values()),
+        )
+        cursor.execute(f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM {stage}')  # noqa: S608
+        cursor.execute(f"DROP TABLE {stage}")
+        meanwhile()
 
 
 def _insert_few(

@@ -51,16 +51,25 @@ def _insert(cursor: Any, table: str, names: list[str], rows: list[Any]) -> None:
     cursor.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', rows)  # noqa: S608
 
 
-def insert_rows(cursor: Any, plan: Plan, rows: Rows) -> None:
-    _insert(cursor, plan.table, plan.columns, _encoded(plan, rows))
+def prepared(plan: Plan, rows: Rows) -> list[list[Any]]:
+    return _encoded(plan, rows)
+
+
+def insert_rows(cursor: Any, plan: Plan, sent: list[list[Any]]) -> None:
+    _insert(cursor, plan.table, plan.columns, sent)
 
 
 def insert_tracked(
-    cursor: Any, plan: Plan, history: str, recorded: Mapping[str, Any], rows: Rows
+    cursor: Any,
+    plan: Plan,
+    recorded: Mapping[str, Any],
+    rows: Rows,
+    meanwhile: Callable[[], None],
 ) -> None:
     tail = [*recorded.values(), _time(timezone.now())]
     names = [*plan.recorded, *recorded, "history_date"]
     take = itemgetter(*(plan.columns.index(column) for column in plan.recorded))
     encoded = _encoded(plan, rows)
-    _insert(cursor, history, names, [(*take(values), *tail) for values in encoded])
+    _insert(cursor, plan.history, names, [(*take(values), *tail) for values in encoded])
     _insert(cursor, plan.table, plan.columns, encoded)
+    meanwhile()

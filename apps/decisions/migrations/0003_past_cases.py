@@ -4,16 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('decisions', '0002_initial'),
-        ('policies', '0001_initial'),
-        ('registry', '0002_calendar'),
+        ("decisions", "0002_initial"),
+        ("policies", "0001_initial"),
+        ("registry", "0002_calendar"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(condition=models.Q(('lane', 'review'), ('settled_at__isnull', False)), fields=['use_case', 'label', 'confidence'], name='decision_similar'),
+            model_name="decision",
+            index=models.Index(
+                condition=models.Q(("lane", "review"), ("settled_at__isnull", False)),
+                fields=["use_case", "label", "confidence"],
+                name="decision_similar",
+            ),
         ),
     ]

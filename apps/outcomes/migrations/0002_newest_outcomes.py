@@ -4,16 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('decisions', '0003_past_cases'),
-        ('outcomes', '0001_initial'),
-        ('registry', '0002_calendar'),
+        ("decisions", "0003_past_cases"),
+        ("outcomes", "0001_initial"),
+        ("registry", "0002_calendar"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='outcome',
-            index=models.Index(fields=['use_case', '-id'], name='outcome_list'),
+            model_name="outcome",
+            index=models.Index(fields=["use_case", "-id"], name="outcome_list"),
         ),
     ]

@@ -71,9 +71,7 @@ def minutes_between(calendar: Calendar | None, start: datetime, end: datetime) -
         return (end - start) / timedelta(minutes=1)
     first, last = start.astimezone(UTC), end.astimezone(UTC)
     total = timedelta()
-    for opens, closes in _open_from(calendar, first):
-        if opens >= last:
-            break
+    for opens, closes in _open_from(calendar, first, last):
         total += max(timedelta(), min(closes, last) - max(opens, first))
     return total / timedelta(minutes=1)
 
@@ -83,12 +81,15 @@ def _check_start(moment: datetime) -> None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
 
 
-def _open_from(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The open intervals in UTC, in order, from the one at or after ``start``."""
+def _open_from(
+    calendar: Calendar, start: datetime, end: datetime | None = None
+) -> Iterator[tuple[datetime, datetime]]:
+    """The open intervals in UTC, in order, that end after ``start`` and begin by ``end``."""
     zone = ZoneInfo(calendar.timezone)
     # a day early: an interval of yesterday's date can reach past midnight when clocks go back
     day = start.astimezone(zone).date() - DAY
-    while day < date.max - DAY:
+    last = date.max - DAY if end is None else end.astimezone(zone).date()
+    while day <= last:
         for opens, closes in () if day in calendar.holidays else _of_day(calendar, day, zone):
             if closes > start and closes > opens:
                 yield opens, closes

@@ -15,6 +15,7 @@ MAX_HOLIDAYS: Final = 1000
 MAX_INTERVALS: Final = 12
 WEEKDAYS: Final = ("0", "1", "2", "3", "4", "5", "6")
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _KEYS: Final = ("timezone", "hours", "holidays")
 
 
@@ -122,7 +123,7 @@ def _holidays(value: object, faults: list[FieldError]) -> frozenset[date]:
     for place, item in enumerate(value):
         try:
             # the basic and week forms of ISO 8601 are not offered: one spelling a date
-            if not isinstance(item, str) or len(item) != 10:
+            if not isinstance(item, str) or not _DATE.fullmatch(item):
                 raise ValueError
             found.add(date.fromisoformat(item))
         except ValueError:

@@ -74,8 +74,10 @@ def clock(
     still lasts, in any order; ``pause_limit_minutes`` >= 0, working minutes.
     Returns: Clock. Errors: ValueError for a pause that ends before it begins, a negative number.
     """
-    if pause_limit_minutes < 0:
-        raise ValueError(f"pause_limit_minutes={pause_limit_minutes}; at least 0 is allowed")
+    if pause_limit_minutes < 0 or (minutes is not None and minutes < 0):
+        raise ValueError(
+            f"minutes={minutes}, pause_limit_minutes={pause_limit_minutes}; at least 0 is allowed"
+        )
     used, resumes_at = 0.0, None
     for begin, end in _merged(pauses, started_at, now):
         left = pause_limit_minutes - used

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -119,7 +120,7 @@ def spans_of(text: str, regions: Sequence[Mapping[str, Any]]) -> tuple[list[Span
     notes = [Note(n, _note(region)) for n, (_start, _end, region) in enumerate(marks, 1)]
     cuts = sorted({0, len(text), *(edge for mark in marks for edge in mark[:2])})
     spans = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         over = tuple(n for n, mark in enumerate(marks, 1) if mark[0] <= start and end <= mark[1])
         opens = tuple(n for n in over if marks[n - 1][0] == start)
         spans.append(Span(text[start:end], over, opens))
@@ -170,7 +171,12 @@ def _box(region: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
     x, y, width, height = (float(value) for value in given if value is not None)
     if not all(math.isfinite(value) for value in (x, y, width, height)):
         return None
-    left, top, right, bottom = max(0.0, x), max(0.0, y), min(100.0, x + width), min(100.0, y + height)
+    left, top, right, bottom = (
+        max(0.0, x),
+        max(0.0, y),
+        min(100.0, x + width),
+        min(100.0, y + height),
+    )
     if right <= left or bottom <= top:
         return None
     return round(left, 3), round(top, 3), round(right - left, 3), round(bottom - top, 3)

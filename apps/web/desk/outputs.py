@@ -10,7 +10,7 @@ import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from apps.common.errors import BadInput, FieldError
@@ -26,7 +26,8 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a form. ``type`` is text, number or boolean; ``was`` the AI's own value."""
+    """One input of a form. ``type`` is text, number or boolean; ``was``, the value that stands;
+    ``beside``, what the AI said there, where that is another."""
 
     name: str
     words: str
@@ -35,6 +36,7 @@ class Input:
     was: str = ""
     confidence: float | None = None
     is_long: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +126,18 @@ def takes_new_rows(kind: str, output: Mapping[str, Any] | None, names: Sequence[
     return (kind == "action" and not output) or (kind == "fields" and not output and not names)
 
 
-def filled(inputs: Sequence[Input], kept: Mapping[str, Any]) -> list[Input]:
-    """The inputs with what was typed before, as a draft kept it."""
-    return [
-        Input(**{**_members(one), "value": str(kept[one.name])}) if one.name in kept else one
-        for one in inputs
-    ]
+def filled(
+    inputs: Sequence[Input], kept: Mapping[str, str], said: Sequence[Input] = ()
+) -> list[Input]:
+    """The inputs with what was typed before, as a draft kept it, and what the AI ``said`` beside."""
+    by_name = {one.name: one for one in said}
+    return [_filled(one, kept.get(one.name, one.value), by_name.get(one.name)) for one in inputs]
 
 
-def _members(one: Input) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in Input.__slots__}
+def _filled(one: Input, value: str, said: Input | None) -> Input:
+    beside = said.value if said is not None and said.value != value else ""
+    sure = said.confidence if said is not None else one.confidence
+    return replace(one, value=value, beside=beside, confidence=sure)
 
 
 def _inputs_of_fields(fields: Mapping[str, Any]) -> list[Input]:
@@ -200,6 +204,21 @@ def _written(value: object) -> str:
 
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def form_of(kind: str, final: Mapping[str, Any]) -> dict[str, str]:
+    """What a form holds that states this final output: what an undone verdict is filled in from."""
+    if kind == "label":
+        return {"label": str(final.get("label") or "")}
+    shape = as_output(kind, final)
+    return {one.name: one.value for one in inputs_for(kind, shape)}
+
+
+def as_output(kind: str, final: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A person's answer in the shape of an output."""
+    if final is None or kind != "fields":
+        return final
+    return {"fields": {name: {"value": v} for name, v in (final.get("fields") or {}).items()}}
 
 
 # --- Read -----------------------------------------------------------------------------------
@@ -310,7 +329,9 @@ def _read(text: str, kind: str, pointer: str, words: str, errors: _Errors) -> An
         return text
     number = number_from(text)
     if number is None:
-        errors.append(FieldError(pointer, f"{words} is {text!r}; a number such as 1200.50 is allowed"))
+        errors.append(
+            FieldError(pointer, f"{words} is {text!r}; a number such as 1200.50 is allowed")
+        )
     return number
 
 

@@ -15,6 +15,7 @@ from apps.web.desk.outputs import (
     Input,
     Line,
     Score,
+    as_output,
     filled,
     headline,
     inputs_for,
@@ -47,11 +48,14 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class LabelChoice:
-    """A label as a button; ``key`` is its digit, empty beyond nine."""
+    """A label as a button; ``key`` is its digit, empty beyond nine. To choose the one that
+    ``stands`` is to confirm it."""
 
     label: str
     key: str
     is_ai: bool
+    is_mine: bool
+    stands: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ def case_page(
     due = _moment(document.get("due_at"))
     own = document.get("own_answer")
     names = document.get("output_fields") or ()
-    basis = output if output is not None else _as_output(kind, own)
+    basis = standing_output(document)
     values = _values(document)
     model = document.get("model") or {}
     return CasePage(
@@ -172,7 +176,9 @@ def case_page(
         values=[value for value in values if value is not None],
         hidden=sum(value is None for value in values),
         has_output=output is not None,
-        headline=str(output.get("text") or "") if kind == "text" and output else headline(kind, output),
+        headline=str(output.get("text") or "")
+        if kind == "text" and output
+        else headline(kind, output),
         lines=lines_of(kind, output),
         scores=scores_of(output),
         confidence=lowest_confidence(kind, output),
@@ -182,22 +188,23 @@ def case_page(
         model_status=str(model.get("status") or ""),
         limits=str(model.get("limits") or ""),
         first_answer=headline(kind, own) if own else "",
-        first_lines=lines_of(kind, _as_output(kind, own)) if own else [],
+        first_lines=lines_of(kind, as_output(kind, own)) if own else [],
         peers=[peer_of(kind, said) for said in document.get("verdicts") or ()],
         verdicts=verdicts_for(document, blind=stage == BLIND),
-        labels=label_choices(document.get("labels") or (), output),
-        inputs=filled(inputs_for(kind, basis, names), kept),
+        labels=label_choices(document.get("labels") or (), output, own),
+        inputs=filled(
+            inputs_for(kind, basis, names), kept, inputs_for(kind, output) if output else ()
+        ),
         new_rows=_new_rows(kept) if takes_new_rows(kind, basis, names) else [],
         reason_codes=[reason_code(code) for code in document.get("reason_codes") or ()],
         kept=kept,
     )
 
 
-def _as_output(kind: str, final: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """A person's answer in the shape of an output."""
-    if final is None or kind != "fields":
-        return final
-    return {"fields": {name: {"value": v} for name, v in (final.get("fields") or {}).items()}}
+def standing_output(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a confirmation keeps: one's own first answer, else the AI's output, else nothing."""
+    own = document.get("own_answer")
+    return as_output(str(document["kind"]), own) if own else document.get("output")
 
 
 def _moment(text: Any) -> datetime | None:
@@ -272,10 +279,19 @@ def peer_of(kind: str, said: Mapping[str, Any]) -> Peer:
     )
 
 
-def label_choices(labels: Sequence[str], output: Mapping[str, Any] | None) -> list[LabelChoice]:
-    said = (output or {}).get("label")
+def label_choices(
+    labels: Sequence[str], output: Mapping[str, Any] | None, own: Mapping[str, Any] | None
+) -> list[LabelChoice]:
+    """The labels as buttons: the AI's is marked, and one's own first answer."""
+    said, mine = (output or {}).get("label"), (own or {}).get("label")
     return [
-        LabelChoice(label, str(n) if n < 10 else "", label == said)
+        LabelChoice(
+            label,
+            str(n) if n < 10 else "",
+            is_ai=label == said,
+            is_mine=label == mine,
+            stands=label == (mine if own else said),
+        )
         for n, label in enumerate(labels, 1)
     ]
 
@@ -315,5 +331,3 @@ def changes_shown(differences: Sequence[Mapping[str, Any]]) -> list[dict[str, st
         }
         for one in differences
     ]
-
-

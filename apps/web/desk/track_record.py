@@ -61,7 +61,9 @@ def tenth(confidence: float) -> int:
     return min(int(round(confidence, 9) * BINS), BINS - 1)
 
 
-def count(rows: Iterable[tuple[UUID, bool | None, float | None, UUID]], version: UUID) -> TrackRecord:
+def count(
+    rows: Iterable[tuple[UUID, bool | None, float | None, UUID]], version: UUID
+) -> TrackRecord:
     """The track record of ``version``.
 
     Parameters: ``rows``, (decision, right, confidence, model version), the newest first: the first

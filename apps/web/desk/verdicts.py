@@ -9,7 +9,8 @@ from typing import Any, Final
 from apps.common.errors import BadInput, FieldError
 from apps.web.desk.outputs import LEAF, NEW_NAME, NEW_VALUE, output_from
 
-MAX_WORDS: Final = 10_000
+MAX_WORDS: Final = 20_000
+NEEDS_CODE: Final = ("change", "withhold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,17 @@ CONFIRM = Verdict("confirm", "c", "Confirm", "The AI's output is right.", "good"
 CHANGE = Verdict(
     "change", "x", "Change", "Another output is right.", "accent", True, needs_words=True
 )
+KEEP = Verdict("confirm", "c", "Keep my answer", "Your first answer stands.", "good", at_once=True)
+CHANGE_MINE = Verdict(
+    "change", "x", "Change my answer", "Another output is right.", "accent", True, needs_words=True
+)
 ANSWER = Verdict("answer", "r", "Answer", "Give your own answer.", "accent", True)
 WITHHOLD = Verdict(
     "withhold", "w", "Withhold", "Nothing of this may take effect.", "bad", needs_words=True
 )
-ESCALATE = Verdict("escalate", "e", "Escalate", "Someone more senior decides.", "warn", at_once=True)
+ESCALATE = Verdict(
+    "escalate", "e", "Escalate", "Someone more senior decides.", "warn", at_once=True
+)
 ABSTAIN = Verdict("abstain", "a", "Abstain", "Somebody else should look at it.", "", at_once=True)
 ASK = Verdict(
     "ask", "i", "Ask for information", "The clock waits for the reply.", "", needs_words=True
@@ -75,11 +82,16 @@ class Answer:
 
 
 def verdicts_for(document: Mapping[str, Any], *, blind: bool) -> list[Verdict]:
-    """What the page offers: the document's own list where it has one, else by what is shown."""
+    """What the page offers: the document's own list where it has one, else by what is shown.
+
+    After a reveal it is one's own answer that is kept or changed.
+    """
+    spoken = not blind and document.get("output") is not None
+    default = [one.code for one in (WITH_OUTPUT if spoken else WITHOUT_OUTPUT)]
+    mine = {"confirm": KEEP, "change": CHANGE_MINE} if document.get("own_answer") else {}
+    offered = {**ALL, **mine}
     allowed = document.get("verdicts_allowed")
-    if allowed is not None:
-        return [ALL[code] for code in allowed if code in ALL]
-    return list(WITHOUT_OUTPUT if blind or document.get("output") is None else WITH_OUTPUT)
+    return [offered[code] for code in (default if allowed is None else allowed) if code in offered]
 
 
 def read_answer(
@@ -88,12 +100,14 @@ def read_answer(
     output: Mapping[str, Any] | None,
     offered: Sequence[Verdict],
     names: Sequence[Any] = (),
+    codes: Sequence[Any] = (),
 ) -> Answer:
     """What a posted form states.
 
-    Definition: a changed output that is the AI's own label is a confirmation.
-    Parameters: ``output``, the AI's as this reviewer sees it, None in the blind stage; ``offered``
-    as the page showed them; ``names`` as in ``inputs_for``.
+    Definition: a change to the very label that stands is a confirmation.
+    Parameters: ``output``, what stands: the AI's, or the person's own first answer, None where
+    there is neither; ``offered`` as the page showed them; ``names`` as in ``inputs_for``; ``codes``,
+    the reason codes of the use case, of which a change and a withholding name one.
     Errors: BadInput with everything that is missing or cannot be read.
     """
     verdict = next((one for one in offered if one.code == form.get("verdict")), None)
@@ -105,13 +119,16 @@ def read_answer(
     code = verdict.code
     if code == "change" and kind == "label" and output and made == {"label": output.get("label")}:
         code, made, verdict = "confirm", None, CONFIRM
+    reason_code = form.get("reason_code", "")
+    if codes and code in NEEDS_CODE and not reason_code:
+        errors.append(FieldError("/reason_code", "Choose a reason."))
     words = form.get("rationale", "").replace("\r\n", "\n").strip()
     errors += _faults_of_words(verdict, words)
     sure = _share(form.get("confidence", ""), errors)
     if errors:
         raise BadInput(errors)
     seconds = seconds_from(form.get("active_seconds", ""))
-    return Answer(code, made, form.get("reason_code", ""), words, sure, seconds)
+    return Answer(code, made, reason_code, words, sure, seconds)
 
 
 def _output_of(
@@ -146,7 +163,9 @@ def _share(text: str, errors: list[FieldError]) -> float | None:
         return None
     if text in dict(SURENESS):
         return float(text)
-    errors.append(FieldError("/confidence", f"Your confidence is {text!r}; choose one of the five."))
+    errors.append(
+        FieldError("/confidence", f"Your confidence is {text!r}; choose one of the five.")
+    )
     return None
 
 

@@ -19,7 +19,7 @@ from apps.reviews.seats import seats_add
 from apps.supervision.interventions import decision_intervene
 from apps.supervision.selectors import window_end
 from apps.workflow.desk.case import CHECKING
-from apps.workflow.desk.submission import Output, ai_output, same
+from apps.workflow.desk.submission import ai_output, same
 from apps.workflow.desk.votes import Standing, standing_of
 
 SENIOR: Final = "senior_reviewer"

@@ -117,8 +117,8 @@ def _reason_code_faults(sent: Submission, codes: list[Any]) -> Iterator[FieldErr
 def _number_fault(name: str, value: object, most: float) -> Iterator[FieldError]:
     if value is None:
         return
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not isfinite(value) or not 0 <= value <= most:  # type: ignore[arg-type]
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
+    if not (isfinite(number) and 0 <= number <= most):
         yield FieldError(f"/{name}", f"{value!r:.60} is not a number from 0 to {most:g}")
 
 

@@ -98,7 +98,9 @@ def votes_of(
 
 
 def _decides(review: Review) -> bool:
-    return review.stage == "adjudication" and review.verdict not in ("escalate", "abstain")
+    """A person's adjudication: a machine may vote, never decide."""
+    said = review.verdict not in ("escalate", "abstain")
+    return review.stage == "adjudication" and said and not review.machine
 
 
 def _passed_on(review: Review) -> bool:

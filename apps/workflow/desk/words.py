@@ -38,9 +38,7 @@ def outputs_of(decision: Decision, reviews: Iterable[Review], *, first: bool = F
         return [None if label is None else {"label": label} for label in labels]
     part = FIRST if first else OUTPUT
     kept = words_of(decision, part)
-    return [
-        kept.get((part, str(review.pk))) if _has(review, first) else None for review in reviews
-    ]
+    return [kept.get((part, str(review.pk))) if _has(review, first) else None for review in reviews]
 
 
 def _has(review: Review, first: bool) -> bool:

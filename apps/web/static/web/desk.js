@@ -161,13 +161,13 @@
     if (!choice || isSending()) return;
     choice.checked = true;
     choice.dispatchEvent(new Event("change", { bubbles: true }));
-    if (choice.matches("[data-is-ai]") && verdict("confirm")) return submit();
+    if (choice.matches("[data-stands]") && verdict("confirm")) return submit();
     if (verdict("change")) form().querySelector("[name=rationale]").focus();
     else form().querySelector("button[type=submit]").focus();
   };
 
   const labelChosen = (choice) => {
-    const code = choice.matches("[data-is-ai]") ? "confirm" : "change";
+    const code = choice.matches("[data-stands]") ? "confirm" : "change";
     const other = verdict(code) || verdict("answer");
     if (other) other.checked = true;
   };

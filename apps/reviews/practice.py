@@ -1,0 +1,100 @@
+"""Skills do not rust: a qualification whose holder had no case for too long lapses, and says so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import Max
+
+from apps.accounts.models import Qualification
+from apps.accounts.qualifications import qualification_end
+from apps.common.actor import Actor
+from apps.common.errors import Conflict
+from apps.policies.models import PolicyStatus, PolicyVersion
+from apps.reviews.models import Review
+
+SWEEPER = Actor.system("desk")
+
+
+class Asked(NamedTuple):
+    """A use case whose policy in force asks for a skill; ``days`` without a case end it."""
+
+    use_case: str
+    days: int | None
+
+
+def qualifications_lapse(now: datetime) -> int:
+    """End each qualification that is over or was not practised for the policy's days; how many.
+
+    Safe to run twice: what has ended is not found again.
+    """
+    asked, ended = _asked_skills(), 0
+    held = Qualification.objects.filter(status="held").select_related("user").order_by("pk")
+    cases = _last_cases()
+    for row in held.iterator():
+        evidence = _over(row, now) or _unpractised(row, asked.get(row.skill, ()), cases, now)
+        if evidence is not None:
+            ended += _end(row, evidence)
+    return ended
+
+
+def _end(row: Qualification, evidence: dict[str, Any]) -> int:
+    try:
+        qualification_end(
+            actor=SWEEPER,
+            qualification=row,
+            status="lapsed",
+            reason=evidence["why"],
+            evidence=evidence,
+        )
+    except Conflict:  # ended by a person at this moment
+        return 0
+    return 1
+
+
+def _over(row: Qualification, now: datetime) -> dict[str, Any] | None:
+    if row.valid_until is None or now < row.valid_until:
+        return None
+    return {"why": "its time is over", "valid_until": row.valid_until.isoformat()}
+
+
+def _unpractised(
+    row: Qualification,
+    asked: Sequence[Asked],
+    cases: Mapping[tuple[Any, str], datetime],
+    now: datetime,
+) -> dict[str, Any] | None:
+    """Where several use cases ask for the skill, the longest of their pauses is allowed."""
+    places = [place for place in asked if row.use_case in ("", place.use_case)]
+    limits = [place.days for place in places]
+    if not limits or None in limits:
+        return None
+    days = max(limit for limit in limits if limit is not None)
+    last = last_practice(row.granted_at, [cases.get((row.user_id, p.use_case)) for p in places])
+    if now < last + timedelta(days=days):
+        return None
+    return {"why": f"{days} days without a case", "days": days, "last": last.isoformat()}
+
+
+def last_practice(granted_at: datetime, cases: Sequence[datetime | None]) -> datetime:
+    """When a skill was last used: the newest of the cases and of its grant."""
+    return max([granted_at, *(moment for moment in cases if moment is not None)])
+
+
+def _asked_skills() -> dict[str, list[Asked]]:
+    found: dict[str, list[Asked]] = defaultdict(list)
+    active = PolicyVersion.objects.filter(status=PolicyStatus.ACTIVE)
+    for slug, document in active.values_list("use_case_id", "document"):
+        for skill in document.get("skills", ()):
+            found[skill].append(Asked(slug, document.get("practice_days")))
+    return found
+
+
+def _last_cases() -> dict[tuple[Any, str], datetime]:
+    """(person, use case) -> their newest verdict here. What was imported was given elsewhere."""
+    rows = Review.objects.filter(imported=False, machine=False, reviewed_at__isnull=False)
+    newest = rows.values("reviewer_id", "use_case_id").annotate(last=Max("reviewed_at"))
+    return {(row["reviewer_id"], row["use_case_id"]): row["last"] for row in newest}

@@ -1,0 +1,218 @@
+"""Known answers and practice: cases that look like the others and decide nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils import timezone
+
+from apps.accounts.models import Qualification, User
+from apps.accounts.qualifications import qualification_end
+from apps.common.actor import Actor
+from apps.decisions.models import Decision
+from apps.policies.domain.sampling import draw
+from apps.policies.seeds import seed_for
+from apps.policies.selectors import PolicyInForce
+from apps.registry.models import UseCase
+from apps.reviews.domain.known_answers import Standing, due, standing
+from apps.reviews.known_answers import known_for, known_output
+from apps.reviews.models import KnownAnswer, Review, ReviewTask, Seat
+from apps.reviews.seats import seats_add
+from apps.reviews.services import due_at
+from apps.workflow.desk.settling import Desk
+from apps.workflow.desk.submission import same
+from apps.workflow.desk.words import outputs_of
+
+ASSESSOR: Final = Actor.system("known-answers")
+WEEK: Final = timedelta(days=7)
+CANDIDATES: Final = 200  # decided cases looked at for practice
+
+
+# --- Mixed in -------------------------------------------------------------------------------
+
+
+def known_is_due(person: User, use_case: UseCase, policy: PolicyInForce, now: datetime) -> bool:
+    """Whether this claim is answered with a case whose answer is known. The draw is by the number
+    of the reviewer's verdicts here, so that giving a case back does not draw again."""
+    rate = policy.document["known_answer_rate"]
+    if not rate:
+        return False
+    nth = Review.objects.filter(reviewer=person, use_case=use_case, imported=False).count() + 1
+    return due(seed_for(use_case.slug, now.year), str(person.pk), nth, rate)
+
+
+def known_seat(
+    actor: Actor, person: User, use_case: UseCase, policy: PolicyInForce, now: datetime
+) -> Seat | None:
+    """A seat for this person at a known case that they have not seen; None where there is none."""
+    known = known_for(person, use_case)
+    if known is None:
+        return None
+    return _checking_seat(actor, person, known.decision, "known", policy, now)
+
+
+def practice_seat(
+    actor: Actor, person: User, use_case: UseCase, policy: PolicyInForce, now: datetime
+) -> Seat | None:
+    """A random decided case, where the queue gave this person fewer than the policy's minimum in
+    the last seven days."""
+    least = policy.document["min_weekly_cases"]
+    if not least or cases_since(person, use_case, now - WEEK) >= least:
+        return None
+    seed, day = seed_for(use_case.slug, now.year), now.date().isoformat()
+    seen = Review.objects.filter(reviewer=person, use_case=use_case).values("decision")
+    settled = Decision.objects.filter(
+        use_case=use_case, settled_at__isnull=False, settled_at__lte=now, past=False
+    )
+    fair = settled.exclude(pk__in=seen).exclude(submitted_by=str(person.pk)).exclude(lane="blocked")
+    keys = fair.order_by("-id").values_list("pk", flat=True)[:CANDIDATES]
+    drawn = min(keys, key=lambda key: draw(seed, f"practice:{person.pk}:{day}:{key}"), default=None)
+    if drawn is None:
+        return None
+    decision = Decision.objects.select_related("use_case").get(pk=drawn)
+    return _checking_seat(actor, person, decision, "practice", policy, now)
+
+
+def cases_since(person: User, use_case: UseCase, since: datetime) -> int:
+    given = Review.objects.filter(reviewer=person, use_case=use_case, imported=False, final=True)
+    return given.filter(reviewed_at__gte=since).count()
+
+
+def _checking_seat(
+    actor: Actor,
+    person: User,
+    decision: Decision,
+    kind: str,
+    policy: PolicyInForce,
+    now: datetime,
+) -> Seat:
+    """A task with one seat, which this person alone may take."""
+    task = ReviewTask(
+        use_case=decision.use_case,
+        decision=decision,
+        kind=kind,
+        status="open",
+        reviews_required=1,
+        due_at=due_at(policy.document, decision.use_case, now),
+        rank=now,
+        created_at=now,
+    )
+    task.save(actor=actor, reason="asked for")
+    seats_add(task=task, count=1, skills=policy.document["skills"], assigned_to=person)
+    return Seat.objects.select_related("pool").get(task=task)
+
+
+# --- Compared -------------------------------------------------------------------------------
+
+
+def known_compare(desk: Desk, review: Review, person: User) -> dict[str, Any] | None:
+    """Whether the first answer was right, on the review; whoever is surely below the floor loses
+    the qualification. Returns what feedback may show."""
+    if desk.task.kind != "known":
+        return None
+    known = KnownAnswer.objects.filter(decision=desk.decision, status="active").first()
+    if known is None or review.verdict in ("abstain", "escalate"):
+        return None
+    right = _is_right(desk.decision, review, known)
+    review.right = right
+    review.save(actor=ASSESSOR, reason="compared with the known answer")
+    assess(person, desk.task.use_case, desk.policy, desk.now)
+    return {"right": right, "answer": known_output(known)}
+
+
+def _is_right(decision: Decision, review: Review, known: KnownAnswer) -> bool:
+    """By the first answer: what was said after the AI's output was seen tells less of the person.
+    A withholding is no right answer to a case that has one."""
+    (first,) = outputs_of(decision, [review], first=True)
+    (final,) = outputs_of(decision, [review])
+    return same(decision, first or final, known_output(known))
+
+
+def standing_on_known(person: User, use_case: UseCase, floor: float) -> Standing:
+    """A reviewer's accuracy on the known answers of a use case, with its interval."""
+    rows = Review.objects.filter(
+        reviewer=person, use_case=use_case, task__kind="known", right__isnull=False
+    )
+    marks = list(rows.values_list("right", flat=True))
+    return standing(marks.count(True), len(marks), floor)
+
+
+def assess(
+    person: User, use_case: UseCase, policy: PolicyInForce, now: datetime
+) -> Standing | None:
+    """Take the qualification from whoever is below the floor beyond doubt, and give back what only
+    answers took that do not count any more. Without a floor nothing is assessed."""
+    floor = policy.document["known_answer_floor"]
+    if floor is None:
+        return None
+    found = standing_on_known(person, use_case, floor)
+    evidence = _evidence(found, floor, use_case)
+    held = Qualification.objects.filter(
+        user=person, skill__in=policy.document["skills"], use_case__in=("", use_case.slug)
+    )
+    for qualification in held:
+        if found.below and qualification.status == "held":
+            qualification_end(
+                actor=ASSESSOR,
+                qualification=qualification,
+                status="lost",
+                reason=_words(found, floor),
+                evidence=evidence,
+            )
+        elif not found.below and _fell_here(qualification, use_case):
+            _give_back(qualification, found, floor)
+    return found
+
+
+def _evidence(found: Standing, floor: float, use_case: UseCase) -> dict[str, Any]:
+    return {
+        "known_answers": {
+            "use_case": use_case.slug,
+            "value": found.value,
+            "low": round(found.low, 6),
+            "high": round(found.high, 6),
+            "n": found.n,
+            "floor": floor,
+        }
+    }
+
+
+def _words(found: Standing, floor: float) -> str:
+    return (
+        f"{found.value or 0:.2f} of {found.n} known answers right, 95 % interval "
+        f"{found.low:.2f} to {found.high:.2f}; the floor is {floor:g}"
+    )
+
+
+def _fell_here(qualification: Qualification, use_case: UseCase) -> bool:
+    """Lost by the known answers of this use case, and by nothing else since."""
+    told = (qualification.evidence or {}).get("known_answers") or {}
+    return qualification.status == "lost" and told.get("use_case") == use_case.slug
+
+
+def _give_back(qualification: Qualification, found: Standing, floor: float) -> None:
+    qualification.status, qualification.evidence = "held", None
+    qualification.save(
+        actor=ASSESSOR, reason=f"not below the floor any more: {_words(found, floor)}"
+    )
+
+
+def forgiven(known: KnownAnswer, policy: PolicyInForce, now: datetime | None = None) -> int:
+    """Compute again all that rested on a known answer: each comparison with it is taken back, and
+    each reviewer's standing is found anew. Returns how many reviews it bore on."""
+    reviews = Review.objects.filter(
+        decision=known.decision_id,
+        task__kind="known",
+        right__isnull=False,
+        created_at__gte=known.created_at,
+    )
+    people: dict[UUID, User] = {}
+    for review in reviews.select_related("reviewer").order_by("pk"):
+        review.right = None
+        review.save(actor=ASSESSOR, reason="the known answer was forgiven")
+        people[review.reviewer_id] = review.reviewer
+    for person in people.values():
+        assess(person, known.use_case, policy, now or timezone.now())
+    return len(reviews)

@@ -1,0 +1,168 @@
+"""The claim's door: the next case for a person, opened under a lease, with the trace that it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.audit.events import Event, record_event
+from apps.common.actor import Actor, require_actor
+from apps.common.errors import Conflict
+from apps.decisions.selectors import payload_of
+from apps.registry.models import Lifecycle, UseCase
+from apps.reviews.models import Review, ReviewTask, Seat
+from apps.reviews.pools import caller_for, pools_served
+from apps.reviews.seats import held_seat, seat_claim, seat_free
+from apps.workflow.desk.case import Case, case_for, standing_policy
+from apps.workflow.desk.checking import known_is_due, known_seat, practice_seat
+from apps.workflow.desk.closing import task_without_content
+from apps.workflow.desk.pauses import Load, load_of
+from apps.workflow.desk.stages import BLIND
+from apps.workflow.desk.undo import drafts_submit_due
+
+SHOWN: Final = "case_shown"
+ATTEMPTS: Final = 20  # erased cases passed over in one claim
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A case under a lease. ``load``: how much the person has done, and whether to pause."""
+
+    seat: Seat
+    task: ReviewTask
+    case: Case
+    lease: UUID
+    lease_expires_at: datetime
+    load: Load
+
+
+def open_next(
+    *, actor: Actor, person: User, use_case: str | None = None, now: datetime | None = None
+) -> Opened | None:
+    """The next case for ``person``, None where nothing waits for them.
+
+    Their own case first, then what was given to them, then the queue, into which known answers
+    are mixed; where it is empty, a case for practice to whoever had too few.
+
+    Raises:
+        NotPermitted: the person is deactivated.
+    """
+    require_actor(actor)
+    at = now or timezone.now()
+    drafts_submit_due(at, person=person)  # what they did a moment ago counts before what is next
+    for _attempt in range(ATTEMPTS):
+        with transaction.atomic():
+            seat = _seat_for(actor, person, use_case, at)
+            if seat is None:
+                return None
+            _with_rows(seat)
+            if payload_of(seat.task.decision) is not None:
+                return _open(actor, person, seat, at)
+            task_without_content(seat.task, at)
+    return None
+
+
+def open_again(
+    *, actor: Actor, person: User, task_id: UUID, lease: UUID, now: datetime | None = None
+) -> Opened:
+    """The case of a lease that the person holds, as it is now: after a stale verdict, in a second
+    browser, or when the page is opened again.
+
+    Raises: as ``held_seat``.
+    """
+    at = now or timezone.now()
+    with transaction.atomic():
+        seat = held_seat(task_id=task_id, lease=lease, person=person, now=at, actor=actor)
+        return _open(actor, person, _with_rows(seat), at)
+
+
+def review_reveal(
+    *, actor: Actor, person: User, task_id: UUID, lease: UUID, now: datetime | None = None
+) -> Opened:
+    """What a blind case hid, after the first answer was committed.
+
+    Raises: as ``held_seat``; Conflict where the first answer is not given yet.
+    """
+    at = now or timezone.now()
+    with transaction.atomic():
+        seat = held_seat(task_id=task_id, lease=lease, person=person, now=at, actor=actor)
+        opened = _open(actor, person, _with_rows(seat), at)
+        if opened.case.stage == BLIND:
+            raise Conflict("nothing is revealed before the first answer is given: submit it first")
+        return opened
+
+
+def _with_rows(seat: Seat) -> Seat:
+    """The task with all that a case is made of, in one query."""
+    related = ("decision__use_case", "decision__model_version__system", "decision__policy")
+    seat.task = ReviewTask.objects.select_related(*related).get(pk=seat.task_id)
+    return seat
+
+
+def _seat_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Seat | None:
+    seat = seat_claim(actor=actor, person=person, use_case=slug, now=now)
+    if seat is None:
+        return _practice_for(actor, person, slug, now)
+    if seat.shown_hash is not None or seat.assigned_to_id is not None:
+        return seat  # theirs before, or given to them
+    use_case = UseCase.objects.get(pk=seat.pool.use_case_id)
+    policy = standing_policy(use_case, now)
+    if seat.stage != "review" or policy is None or not known_is_due(person, use_case, policy, now):
+        return seat
+    known = known_seat(actor, person, use_case, policy, now)
+    if known is None:
+        return seat
+    seat_free(seat)  # in this transaction: nobody saw it leave the queue
+    return _leased(actor, person, known, now)
+
+
+def _leased(actor: Actor, person: User, made: Seat, now: datetime) -> Seat | None:
+    """A task made for this person is claimed like any other: it is given to them alone."""
+    return seat_claim(actor=actor, person=person, use_case=made.pool.use_case_id, now=now)
+
+
+def _practice_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Seat | None:
+    served = pools_served(caller_for(actor, person), person, now, slug)
+    live = UseCase.objects.filter(slug__in=served.use_cases, lifecycle=Lifecycle.LIVE)
+    for use_case in live.order_by("slug"):
+        policy = standing_policy(use_case, now)
+        made = policy and practice_seat(actor, person, use_case, policy, now)
+        if made:
+            return _leased(actor, person, made, now)
+    return None
+
+
+def _open(actor: Actor, person: User, seat: Seat, now: datetime) -> Opened:
+    """Bind the seat to what is shown now. That it was shown is a record of its own."""
+    if seat.answered and not Review.objects.filter(task=seat.task, reviewer=person).exists():
+        seat.answered = False  # the first answer was another person's: this one sees it blind too
+    case = case_for(seat, person, now)
+    if seat.shown_hash != case.shown_hash:
+        seat.shown_hash, seat.shown = case.shown_hash, case.binding
+        seat.save(update_fields=["shown_hash", "shown", "answered"])
+        _record_shown(actor, seat, case)
+    if seat.lease is None or seat.lease_expires_at is None:
+        raise Conflict("the lease is over: claim the case again")
+    policy = standing_policy(seat.task.decision.use_case, now)
+    load = load_of(person, policy, now)
+    return Opened(seat, seat.task, case, seat.lease, seat.lease_expires_at, load)
+
+
+def _record_shown(actor: Actor, seat: Seat, case: Case) -> None:
+    task = seat.task
+    record_event(
+        Event(
+            SHOWN,
+            actor,
+            action="review.take",
+            target=str(task.decision_id),
+            use_case=task.use_case_id,
+            detail={"task": str(task.pk), "stage": case.stage, "shown_hash": case.shown_hash},
+        )
+    )
