@@ -31,15 +31,19 @@ COLUMNS = {
 }
 
 
-def main(records: int) -> None:
+def main(records: int, after: int = 0) -> None:
+    """``records`` rows, those after the history id ``after``."""
     names = [*COLUMNS, "type", "schema"]
     columns = ", ".join(form.format(f'"{name}"') for name, form in COLUMNS.items())
-    query = f"SELECT {columns} FROM registry_historicalaisystem ORDER BY history_id LIMIT {records}"
-    began, count = time.perf_counter(), 0
+    query = (
+        f"SELECT {columns} FROM registry_historicalaisystem WHERE history_id > {after} "
+        f"ORDER BY history_id LIMIT {records}"
+    )
     with (
         psycopg.connect(os.environ["DATABASE_URL"]) as connection,
         connection.cursor("rows") as cursor,
     ):
+        began, count = time.perf_counter(), 0
         cursor.execute(query)
         while rows := cursor.fetchmany(CHUNK):
             for row in rows:
@@ -47,8 +51,9 @@ def main(records: int) -> None:
                 text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
                 sha256(b"\0" + text.encode()).digest()
             count += len(rows)
-    print(json.dumps({"records": count, "seconds": time.perf_counter() - began}))
+        seconds = time.perf_counter() - began
+    print(json.dumps({"records": count, "seconds": seconds}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

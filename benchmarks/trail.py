@@ -65,10 +65,28 @@ def settle() -> dict[str, Any]:
     return {}
 
 
-def seal(records: str = "") -> dict[str, Any]:
-    """Seal what is pending, or as many batches as hold ``records``."""
-    from apps.audit import sealing
+def newest() -> dict[str, Any]:
+    """The id of the newest history row."""
+    from django.db import connection
 
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(history_id) FROM registry_historicalaisystem")
+        return {"history_id": cursor.fetchone()[0]}
+
+
+def seal(records: str = "") -> dict[str, Any]:
+    """Seal what is pending, or as many batches as hold ``records``.
+
+    The clock starts where a running sealer is: connected, with the schemas and the key read.
+    """
+    from django.db import connection
+
+    from apps.audit import keys, sealing
+    from apps.audit.records import reader_for_sealing
+
+    connection.ensure_connection()
+    keys.signing_key()
+    reader_for_sealing(connection, "ai_system")
     most = int(records) if records else sys.maxsize
     began, sealed = time.perf_counter(), 0
     while sealed < most and (batch := sealing.seal_batch()):
@@ -121,7 +139,7 @@ def prove() -> dict[str, Any]:
     return {"median_s": median(times), "tree_size": size}
 
 
-STEPS = {step.__name__: step for step in (fill, settle, seal, seal_one, verify, prove)}
+STEPS = {step.__name__: step for step in (fill, settle, newest, seal, seal_one, verify, prove)}
 
 
 def main(name: str, *arguments: str) -> None:

@@ -328,6 +328,13 @@ CELERY_BEAT_SCHEDULE = {
     },
     "policies": {"task": "apps.policies.tasks.activate_due_policies", "schedule": 30.0},
     "seeds": {"task": "apps.policies.tasks.disclose_ended_seeds", "schedule": 86_400.0},
+    "reroutes": {"task": "apps.workflow.tasks.finish_reroutes", "schedule": 60.0},
+    "leases": {
+        "task": "apps.reviews.tasks.lapse_leases",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "qualifications": {"task": "apps.reviews.tasks.lapse_qualifications", "schedule": 3600.0},
     "answers": {"task": "apps.api.tasks.sweep_stored_answers", "schedule": 3600.0},
 }
 

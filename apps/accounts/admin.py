@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 
 from apps.accounts import services
 from apps.accounts.models import RoleGrant, ServiceKey, User
+from apps.accounts.scopes import require_scope
 from apps.common.actor import Actor
 from apps.common.admin import TrackedAdmin, TrackedForm, reason_field
 
@@ -119,6 +120,7 @@ class RoleGrantAdmin(TrackedAdmin):
 
     def create(self, *, actor: Actor, reason: str, form: TrackedForm) -> RoleGrant:
         data = form.cleaned_data
+        require_scope(data["use_case"])
         return services.role_grant(actor=actor, reason=reason, **{n: data[n] for n in self.fields})
 
     def end(self, *, actor: Actor, reason: str, held: Any) -> None:
@@ -154,7 +156,7 @@ class ServiceKeyAdmin(TrackedAdmin):
             reason=reason,
             name=data["name"],
             role=data["role"],
-            use_case=data["use_case"],
+            use_case=require_scope(data["use_case"]),
             expires_at=data["expires_at"],
         )
         key.shown_once = shown_once  # type: ignore[attr-defined]

@@ -76,7 +76,9 @@ def qualification_end(
     return checked_save(held, actor=actor, reason=checked_reason(reason, required=True))
 
 
-def qualification_revoke(*, actor: Actor, qualification: Qualification, reason: str) -> Qualification:
+def qualification_revoke(
+    *, actor: Actor, qualification: Qualification, reason: str
+) -> Qualification:
     """A lead takes a skill away."""
     return qualification_end(
         actor=actor, qualification=qualification, status="revoked", reason=reason

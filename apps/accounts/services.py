@@ -23,6 +23,7 @@ from apps.common.errors import BadInput, Conflict, FieldError
 from apps.common.saving import checked_reason, checked_save, refuse_unstorable
 
 KEY_SCHEME = "hop"
+ADMINISTRATOR = "administrator"
 ZONES = frozenset(available_timezones())
 SERVICE_KEY = ModelColumns(ServiceKey)
 LAST_USE = ModelColumns(ServiceKeyUse, "last_used_at")
@@ -95,6 +96,8 @@ def person_update(*, actor: Actor, user: User, reason: str, **changes: Any) -> U
     if not isinstance(zone, str) or zone not in ZONES:
         raise BadInput(f"{zone!r} is not a time zone such as Europe/Paris", "/time_zone")
     person: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if changes.get("is_active") is False:
+        _keep_an_administrator(person, "deactivated")
     if isinstance(changes.get("email"), str):
         changes["email"] = changes["email"].lower()  # as sign-in by e-mail looks it up
     for field, value in changes.items():
@@ -117,9 +120,25 @@ def role_grant(
 
 @transaction.atomic
 def role_revoke(*, actor: Actor, grant: RoleGrant, reason: str) -> None:
-    RoleGrant.objects.select_for_update(no_key=True).get(pk=grant.pk).delete(
-        actor=actor, reason=checked_reason(reason)
+    held = RoleGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    found: RoleGrant = held.get(pk=grant.pk)
+    if (found.role, found.use_case) == (ADMINISTRATOR, ""):
+        _keep_an_administrator(found.user, "without that role")
+    found.delete(actor=actor, reason=checked_reason(reason))
+
+
+def _keep_an_administrator(person: User, end: str) -> None:
+    """Conflict where ``person`` is the only one left who can give roles. The others stay locked
+    until the transaction ends, so that two do not go at once."""
+    grants = RoleGrant.objects.select_for_update(no_key=True, of=("self",)).filter(
+        role=ADMINISTRATOR, use_case="", user__is_active=True, user__signs_in=True
     )
+    holders = set(grants.order_by("pk").values_list("user_id", flat=True))
+    if holders == {person.pk}:
+        raise Conflict(
+            f"{person.username} is the last administrator and cannot be {end}: "
+            "make somebody else an administrator first"
+        )
 
 
 @transaction.atomic

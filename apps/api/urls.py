@@ -22,6 +22,7 @@ from apps.api.v1 import (
     policies,
     supervision,
     use_cases,
+    verdicts,
 )
 
 
@@ -110,6 +111,17 @@ urlpatterns = [
         "interventions/bulk/",
         supervision.BulkInterventionView.as_view(),
         name="bulk-intervention",
+    ),
+    # verdicts at the review desk
+    path("reviews/<uuid:id>/submit/", verdicts.VerdictView.as_view(), name="review-submit"),
+    path("reviews/<uuid:id>/reveal/", verdicts.RevealView.as_view(), name="review-reveal"),
+    path("reviews/<uuid:id>/inform/", verdicts.InformationView.as_view(), name="review-inform"),
+    path("known-answers/", verdicts.KnownAnswersView.as_view(), name="known-answers"),
+    path("known-answers/<uuid:id>/", verdicts.KnownAnswerView.as_view(), name="known-answer"),
+    path(
+        "known-answers/<uuid:id>/forgive/",
+        verdicts.ForgivenessView.as_view(),
+        name="known-answer-forgiveness",
     ),
     # people and programs
     path("me/", people.MeView.as_view(), name="me"),

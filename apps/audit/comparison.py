@@ -13,23 +13,35 @@ from django.db import connection
 
 from apps.audit import databases
 from apps.audit.findings import Findings
+from apps.audit.models import Leaf
 from apps.audit.record_schemas import schema_book
 from apps.audit.records import RecordReader
 from apps.audit.sources import Source, sources
 
+LEAF_COLUMNS = (
+    *("index", "record_type", "record_id", "schema", "data"),
+    *("at", "actor_id", "use_case"),
+)
+
 
 class StoredLeaf(NamedTuple):
-    """A row of the leaf table, as verification reads it."""
+    """A row of the leaf table, as it is compared value by value."""
 
     leaf_index: int
     record_type: str
     record_id: int
     schema: int
     data: str
-    leaf_hash: bytes
     at: datetime
     actor_id: str
     use_case: str | None
+
+    @classmethod
+    def of(cls, leaf: Leaf) -> StoredLeaf:
+        return cls(
+            *(leaf.index, leaf.record_type, leaf.record_id, leaf.schema, leaf.data),
+            *(leaf.at, leaf.actor_id, leaf.use_case),
+        )
 
     def listed_as(self, source: Source) -> bool:
         """Whether the columns that lists are filtered by are those of the data that was hashed.
@@ -57,8 +69,35 @@ class LeafComparison:
         self.cursor, self.findings = cursor, findings
         self._readers: dict[tuple[str, int], RecordReader | None] = {}
 
-    def compare(self, leaves: Sequence[StoredLeaf], *, is_run: bool = False) -> None:
-        """``is_run``: the leaves follow each other, so that the database can compare them as one."""
+    def compare_run(self, first: int, last: int) -> None:
+        """Compare the leaves from ``first`` to ``last``, the equal ones by the database alone."""
+        for kind, schema, *records in self._groups(first, last):
+            reader, unlike = self._reader(kind, schema), None
+            if reader is not None:
+                unlike_rows = databases.of(connection).unlike_rows
+                unlike = unlike_rows(self.cursor, reader, (first, last), tuple(records))
+            if unlike is None:
+                where = 'WHERE "index" BETWEEN %s AND %s AND record_type = %s AND "schema" = %s'
+                self.compare(self._read(where, [first, last, kind, schema]))
+            elif unlike:
+                self.compare(self._read(f'WHERE "index" IN ({",".join(map(str, unlike))})', []))
+
+    def _groups(self, first: int, last: int) -> list[tuple[str, int, int, int]]:
+        """(type, schema, lowest record, highest record) of the leaves of a run."""
+        self.cursor.execute(
+            'SELECT record_type, "schema", min(record_id), max(record_id) FROM audit_leaf '
+            'WHERE "index" BETWEEN %s AND %s GROUP BY record_type, "schema" ORDER BY 1, 2',
+            [first, last],
+        )
+        return self.cursor.fetchall()  # type: ignore[no-any-return]
+
+    def _read(self, where: str, values: list[Any]) -> list[StoredLeaf]:
+        columns = ", ".join(f'"{name}"' for name in LEAF_COLUMNS)
+        query = f'SELECT {columns} FROM audit_leaf {where} ORDER BY "index"'  # noqa: S608
+        self.cursor.execute(query, values)
+        return list(map(StoredLeaf._make, self.cursor.fetchall()))
+
+    def compare(self, leaves: Sequence[StoredLeaf]) -> None:
         groups: dict[tuple[str, int], list[StoredLeaf]] = defaultdict(list)
         for leaf in leaves:
             groups[leaf.record_type, leaf.schema].append(leaf)
@@ -69,23 +108,15 @@ class LeafComparison:
                     detail = f"leaf {leaf.leaf_index}: no code describes {kind}/{schema}"
                     self.findings.add("audit_leaf", leaf.leaf_index, "unknown_schema", detail)
                 continue
-            for leaf in group:
-                if not leaf.listed_as(reader.source):
-                    detail = (
-                        f"leaf {leaf.leaf_index} is listed under another time, actor or use case"
-                    )
-                    self.findings.add("audit_leaf", leaf.leaf_index, "listing", detail)
-            group = self._unlike(reader, group) if is_run else group
             rows = reader.rows(self.cursor, [leaf.record_id for leaf in group])
             for leaf in group:
+                self._check_listing(reader.source, leaf)
                 self._compare_one(reader, leaf, rows.get(leaf.record_id))
 
-    def _unlike(self, reader: RecordReader, run: list[StoredLeaf]) -> list[StoredLeaf]:
-        """Those of ``run`` that have to be compared here: all, where the database compares none."""
-        compare = databases.of(connection).unlike_rows
-        ids = [leaf.record_id for leaf in run]
-        unlike = compare(self.cursor, reader, run[0].leaf_index, run[-1].leaf_index, ids)
-        return run if unlike is None else [leaf for leaf in run if leaf.leaf_index in unlike]
+    def _check_listing(self, source: Source, leaf: StoredLeaf) -> None:
+        if not leaf.listed_as(source):
+            detail = f"leaf {leaf.leaf_index} is listed under another time, actor or use case"
+            self.findings.add("audit_leaf", leaf.leaf_index, "listing", detail)
 
     def _reader(self, kind: str, number: int) -> RecordReader | None:
         if (kind, number) not in self._readers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -118,8 +119,9 @@ class Leaf(AppendOnlyModel):
             models.UniqueConstraint(fields=["record_type", "record_id"], name="one_leaf_a_record")
         ]
         indexes = [
-            # audit/records/?from=&to=
-            models.Index(fields=["at"], name="leaf_at"),
+            # audit/records/?from=&to=, exports by time. Leaves stand nearly in the order of time, so
+            # block ranges do on PostgreSQL, at a fraction of the cost; SQLite makes it an ordinary one.
+            BrinIndex(fields=["at"], name="leaf_at_brin"),
             # audit/records/?actor=
             models.Index(fields=["actor_id", "index"], name="leaf_actor"),
             # audit/records/?use_case=
@@ -135,7 +137,10 @@ class Leaf(AppendOnlyModel):
 
 
 class Node(AppendOnlyModel):
-    """The hash of a complete subtree: ``position`` is ``level << 56 | index``; level 0 is in Leaf."""
+    """The hash of a complete subtree: ``position`` is ``level << 56 | index``.
+
+    Level 0 is in Leaf; the levels below ``ledger.LOWEST_STORED`` are computed from it.
+    """
 
     position = models.BigIntegerField(primary_key=True)
     hash = models.BinaryField(max_length=32)

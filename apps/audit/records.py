@@ -52,6 +52,8 @@ class RecordReader:
         self.missing = frozenset(name for name, column in today.items() if column is None)
         self.columns = {name: column for name, column in today.items() if column is not None}
         self.fields = list(self.columns)
+        required = {str(f.column) for f in source.model._meta.concrete_fields if not f.null}
+        self.never_null = {name for name, column in self.columns.items() if column in required}
         self._key_at = self.fields.index(source.key)
         self._columns, self._converters = [], []
         for position, name in enumerate(self.fields):

@@ -38,9 +38,7 @@ def seal_batch(limit: int = BATCH) -> int:
             return 0
         frontier = current_frontier()
         hashes = _insert_leaves(cursor, pending, frontier.size)
-        nodes = frontier.extend(hashes)
-        shift = ledger.LEVEL_SHIFT
-        database.insert_nodes(cursor, [(level << shift | i, digest) for level, i, digest in nodes])
+        database.insert_nodes(cursor, ledger.stored_nodes(frontier.extend(hashes)))
         _sign(frontier, key)
         return len(pending)
 

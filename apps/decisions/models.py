@@ -98,6 +98,12 @@ class Decision(TrackedModel):
                 name="decision_similar",
                 condition=models.Q(lane="review", settled_at__isnull=False),
             ),
+            # what a stop withheld, to be routed again
+            models.Index(
+                fields=["use_case", "id"],
+                name="decision_blocked",
+                condition=models.Q(lane="blocked", status="withheld"),
+            ),
             models.Index(
                 fields=["subject_pseudonym"],
                 name="decision_subject",

@@ -15,6 +15,7 @@ from apps.decisions.domain.content import SALT_BYTES, commitment, encode_content
 from apps.decisions.domain.final_outputs import final_output, validate_final
 from apps.decisions.domain.lifecycle import Event, IllegalTransition, Status, next_status
 from apps.decisions.domain.outputs import OutputSchema
+from apps.decisions.followers import moved
 from apps.decisions.models import Content, Decision
 from apps.decisions.selectors import output_of
 from apps.notifications.outbox import event_add
@@ -74,6 +75,7 @@ def decision_move(
     set_final(decision, output, event)
     decision.save(actor=actor, reason=reason)
     tell(decision, output)
+    moved(actor, decision, event)
     return decision
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, Conflict
-from apps.common.saving import checked_reason, checked_save
+from apps.common.saving import checked_reason
 from apps.reviews.models import Absence
 
 
@@ -41,7 +41,8 @@ def absence_add(
             f"{person.username} is away already from {known.starts_at} to {known.ends_at}"
         )
     row = Absence(person=person, delegate=delegate, starts_at=starts_at, ends_at=ends_at)
-    return checked_save(row, actor=actor, reason=reason)
+    row.save(actor=actor, reason=reason)
+    return row
 
 
 @transaction.atomic

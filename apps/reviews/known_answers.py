@@ -119,7 +119,8 @@ def known_for(person: User, use_case: UseCase) -> KnownAnswer | None:
     key = settings.PSEUDONYM_KEY.encode()
     seen = Review.objects.filter(reviewer=person, use_case=use_case).values("decision")
     rows = KnownAnswer.objects.filter(use_case=use_case, status="active").exclude(decision__in=seen)
-    fair = rows.exclude(decision__submitted_by=str(person.pk))
+    own_work = {"decision__submitted_by": str(person.pk)}
+    fair = rows.exclude(**own_work).exclude(made_by=str(person.pk))
     own = subject_pseudonym(key, use_case.slug, person.username)
     keys = [
         pk

@@ -18,10 +18,11 @@ from apps.policies.models import PolicyVersion
 from apps.reviews.absences import stood_in_for
 from apps.reviews.claiming import Asker, first_assigned, first_free
 from apps.reviews.leases import free_lapsed
-from apps.reviews.models import Draft, ReviewTask, Seat
+from apps.reviews.models import Assignment, Draft, ReviewTask, Seat
 from apps.reviews.pools import Served, caller_for, missing_for, pool_for, pools_served
 
 LEASE_MINUTES: Final = 15
+ALIVE: Final = ("free", "leased")
 
 
 def seats_add(
@@ -70,7 +71,7 @@ def seat_claim(
     if not served.pools:
         return None
     own = _own_lease(held, served, now)
-    return own or _next_seat(held, served, now)
+    return own or _next_seat(actor, held, served, now)
 
 
 def _own_lease(person: User, served: Served, now: datetime) -> Seat | None:
@@ -84,13 +85,31 @@ def _own_lease(person: User, served: Served, now: datetime) -> Seat | None:
     return found
 
 
-def _next_seat(person: User, served: Served, now: datetime) -> Seat | None:
+def _next_seat(actor: Actor, person: User, served: Served, now: datetime) -> Seat | None:
     asker = Asker(person.pk, str(person.pk), served.pseudonyms(person.username), now)
     people = [person.pk, *stood_in_for(person, now)]
     found = first_assigned(asker, served.pools, people) or first_free(asker, served.pools)
     if found is None and free_lapsed(now, pools=served.pools):
         found = first_assigned(asker, served.pools, people) or first_free(asker, served.pools)
-    return None if found is None else _lease(found, person, now)
+    if found is None:
+        return None
+    if found.assigned_to_id not in (None, person.pk):
+        _record_stand_in(actor, found, person, now)
+    return _lease(found, person, now)
+
+
+def _record_stand_in(actor: Actor, seat: Seat, person: User, now: datetime) -> None:
+    """Who takes what was given to somebody else leaves a record of it, as a lead would."""
+    slug = ReviewTask.objects.values_list("use_case", flat=True).get(pk=seat.task_id)
+    Assignment(
+        use_case_id=slug,
+        task_id=seat.task_id,
+        seat=seat.number,
+        kind="delegate",
+        person=person,
+        made_by=actor.id,
+        made_at=now,
+    ).save(actor=actor, reason="stands in during an absence")
 
 
 def _lease(seat: Seat, person: User, now: datetime) -> Seat:
@@ -132,7 +151,9 @@ def held_seat(
     seats = Seat.objects.select_for_update(no_key=True, of=("self",)).select_related("pool")
     seat: Seat | None = seats.filter(task=task, lease=lease).first()
     if task.status != "open":
-        raise Conflict(f"the review task {task_id} is {task.status}: nothing more can be said to it")
+        raise Conflict(
+            f"the review task {task_id} is {task.status}: nothing more can be said to it"
+        )
     if seat is None or seat.holder_id != person.pk or seat.state != "leased":
         raise Conflict(f"the lease {lease} does not hold: claim the case again")
     if seat.lease_expires_at is None or seat.lease_expires_at <= now:
@@ -182,3 +203,10 @@ def seat_free(seat: Seat) -> None:
     seat.leased_at = seat.lease_expires_at = None
     seat.shown_hash, seat.shown = None, None
     seat.save()
+
+
+def seats_close(task: ReviewTask) -> None:
+    """Nobody is asked any more; who was has their draft. Done seats keep who gave the review."""
+    Seat.objects.filter(task=task, state__in=ALIVE).update(
+        state="closed", holder=None, assigned_to=None, lease=None, lease_expires_at=None
+    )

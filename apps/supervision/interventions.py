@@ -17,6 +17,7 @@ from apps.common.saving import checked_reason
 from apps.decisions.domain.final_outputs import equal_outputs, validate_final
 from apps.decisions.domain.lifecycle import Event, Lane, Status
 from apps.decisions.domain.outputs import OutputSchema
+from apps.decisions.followers import hold_for
 from apps.decisions.models import Decision
 from apps.decisions.selectors import final_of
 from apps.decisions.services import checked_final, decision_lock, decision_move
@@ -62,6 +63,7 @@ def decision_intervene(
 ) -> Intervention:
     """Reverse a released decision, or change its output, while its window is open."""
     step = Step(actor, action, output, reason)
+    hold_for([decision_id])
     return _intervene(step, decision_lock(decision_id), timezone.now())
 
 
@@ -158,6 +160,7 @@ def _check_output(slug: str, output: object, kinds: set[str]) -> None:
 @transaction.atomic
 def _intervene_batch(step: Step, ids: Sequence[UUID]) -> int:
     """Locked in the order of their ids, so that two who work at once do not wait in a circle."""
+    hold_for(ids)
     rows = Decision.objects.select_for_update(no_key=True, of=("self",))
     rows = rows.select_related("use_case", "policy").filter(pk__in=ids).order_by("pk")
     now, done = timezone.now(), 0

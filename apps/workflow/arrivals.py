@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from apps.common.errors import BadInput
-from apps.common.fields import ExactDecimalField
 from apps.decisions.domain.content import content_digest, split_parts
 from apps.decisions.domain.envelope import DecisionValidator, ValidDecision, compile_validator
 from apps.decisions.domain.schema import DecisionSchema, FieldSpec
@@ -26,10 +24,7 @@ class Arrival(NamedTuple):
 
 
 def arrival(position: int, valid: ValidDecision) -> Arrival:
-    """Bring a valid decision to what is stored; BadInput for an amount beyond what a row holds."""
-    if valid.amount is not None and valid.amount >= ExactDecimalField.LIMIT:
-        detail = f"amount is {valid.amount}; less than {ExactDecimalField.LIMIT} is allowed"
-        raise BadInput(detail, "/amount")
+    """Bring a valid decision to what is stored."""
     parts = split_parts(valid)
     return Arrival(position, valid, parts, keyed_digest(content_digest(valid, parts)))
 

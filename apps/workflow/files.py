@@ -106,6 +106,7 @@ class FileRun(Generic[T]):
         """Take the file in, or the rest of it."""
         identity = self.file.identity(self.slug, self.intake.variant)
         run = self._begun(identity)
+        self.rejected.run = f"{self.file.records}-{identity[:16]}"
         report = self._report(run)
         report.rejections_lost = self.rejected.cut(run.line) < run.rejected
         with closing(self._reader(run.line)) as reader:

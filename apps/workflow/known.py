@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from apps.common.columns import Reading, fetched
-from apps.decisions.bulk.keys import among_texts
+from apps.decisions.bulk.keys import by_texts
 
 
 class KnownCase(NamedTuple):
@@ -23,24 +23,27 @@ Digests = dict[str, tuple[str, str | None]]
 
 def digests_reading(use_case: str, external_ids: Sequence[str]) -> Reading[Digests]:
     """external id -> (decision id, keyed digest of its content; None after an erasure)."""
-    condition, keys = among_texts("d.external_id", external_ids)
+    query, keys = by_texts(
+        "SELECT d.external_id, d.id, p.digest FROM decisions_decision d "
+        "LEFT JOIN decisions_payload p ON p.decision = d.id WHERE d.use_case_id = %s",
+        "d.external_id",
+        external_ids,
+    )
     return Reading(
-        "SELECT d.external_id, d.id, p.digest FROM decisions_decision d "  # noqa: S608
-        "LEFT JOIN decisions_payload p ON p.decision = d.id "
-        f"WHERE d.use_case_id = %s AND {condition}",
-        [use_case, *keys],
+        query,
+        [*keys, use_case],
         lambda rows: {external: (id_text(key), digest) for external, key, digest in rows},
     )
 
 
 def known_cases(use_case: str, external_ids: Sequence[str]) -> dict[str, KnownCase]:
     """external id -> what stands on the decision's row."""
-    condition, keys = among_texts("external_id", external_ids)
-    rows = fetched(
-        "SELECT external_id, id, kind, label FROM decisions_decision "  # noqa: S608
-        f"WHERE use_case_id = %s AND {condition}",
-        [use_case, *keys],
+    query, keys = by_texts(
+        "SELECT external_id, id, kind, label FROM decisions_decision WHERE use_case_id = %s",
+        "external_id",
+        external_ids,
     )
+    rows = fetched(query, [*keys, use_case])
     return {external: KnownCase(id_text(key), *rest) for external, key, *rest in rows}
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 from uuid import UUID
 
 import numpy as np
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from apps.common.actor import Actor
-from apps.common.errors import Conflict
+from apps.common.errors import Conflict, PlatformError
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import Lane, Status, may_reroute, next_status, reroute_event
 from apps.decisions.models import Decision
@@ -27,13 +28,17 @@ from apps.policies.selectors import PolicyInForce
 from apps.registry.models import UseCase
 from apps.reviews.services import task_open
 from apps.supervision.mandates import mandates_take
+from apps.supervision.models import Stop
 from apps.supervision.selectors import mandates_in_force
 from apps.workflow.answers import decision_as_sent
 from apps.workflow.intake import ATTEMPTS, Stand, StopChangedError, read_stop_again
 from apps.workflow.recording import left_entry, remaining
-from apps.workflow.routing import NotReadyError, ready_to_route
+from apps.workflow.routing import IN_SERVICE, NotReadyError, ready_to_route
 
 CHUNK = 200
+SUSPENDED = "suspended"
+SWEEPER = Actor.system("rerouting")
+LEFT = "asked for by the resume, and left by a failure"
 
 
 def reroute_blocked(actor: Actor, use_case: UseCase, reason: str) -> int:
@@ -50,6 +55,55 @@ def reroute_blocked(actor: Actor, use_case: UseCase, reason: str) -> int:
     for start in range(0, len(ids), CHUNK):
         done += _reroute_chunk(actor, use_case.pk, ids[start : start + CHUNK], reason)
     return done
+
+
+def reroutes_finish() -> int:
+    """Route what a resume was asked to route again and a failure left; returns how many.
+
+    The resume says it on its own row. What was blocked after that resume was not its concern: a
+    later stop's own resume says what becomes of it.
+    """
+    done, failed = 0, None
+    for asked in _unfinished():
+        try:
+            done += _finish(asked)
+        except (PlatformError, DatabaseError) as error:  # one use case's fault must not keep the others waiting
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return done
+
+
+def _unfinished() -> Iterator[Stop]:
+    """Resumes that asked for it in use cases where routing goes on, and that left some."""
+    left = Decision.objects.filter(
+        use_case=OuterRef("use_case"),
+        lane=Lane.BLOCKED,
+        status=Status.WITHHELD,
+        lifecycle=SUSPENDED,
+        routed_at__gte=OuterRef("stopped_at"),
+        routed_at__lte=OuterRef("resumed_at"),
+    )
+    stops = Stop.objects.filter(withheld="reroute", use_case__lifecycle__in=IN_SERVICE)
+    found = stops.filter(Exists(left)).select_related("use_case")
+    return iter(found.order_by("resumed_at"))
+
+
+def _finish(asked: Stop) -> int:
+    waiting = Decision.objects.filter(
+        use_case=asked.use_case_id,
+        lane=Lane.BLOCKED,
+        status=Status.WITHHELD,
+        lifecycle=SUSPENDED,
+        routed_at__gte=asked.stopped_at,
+        routed_at__lte=asked.resumed_at,
+    )
+    ids = list(waiting.order_by("id").values_list("id", flat=True))
+    starts = range(0, len(ids), CHUNK)
+    return sum(
+        _reroute_chunk(SWEEPER, asked.use_case_id, ids[start : start + CHUNK], LEFT)
+        for start in starts
+    )
 
 
 def _reroute_chunk(actor: Actor, slug: str, ids: Sequence[UUID], reason: str) -> int:

@@ -1,10 +1,11 @@
-"""Nudges of the desk: what is to be done stands in the database, so each may be lost or come twice."""
+"""Nudges of the desk and the gate: what is to be done is a row, so each may be lost or come twice."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.utils import timezone
 
+from apps.workflow import rerouting
 from apps.workflow.desk import asking, deadlines, drawing, fitting, undo
 
 
@@ -40,3 +41,9 @@ def refresh_reliabilities() -> int:
 @shared_task(time_limit=1800, ignore_result=True)  # type: ignore[untyped-decorator]
 def fit_reliability(use_case: str) -> bool:
     return fitting.fit_one(use_case, timezone.now())
+
+
+@shared_task(time_limit=1800, ignore_result=True)  # type: ignore[untyped-decorator]
+def finish_reroutes() -> int:
+    """Decisions that a resume was to route again and that were left, by a crash or a new stop."""
+    return rerouting.reroutes_finish()

@@ -22,8 +22,8 @@ from apps.reviews.assignments import seat_assign, seat_return, seat_unassign, se
 from apps.reviews.models import Absence, Assignment, Draft, Review, ReviewTask, Seat
 from apps.reviews.practice import qualifications_lapse
 from apps.reviews.seats import held_seat, seats_add
-from tests.services.desks import SUITE, claim, claimed, desk, reviewer, waiting
 from tests.services.gates import LEAD
+from tests.services.queues import SUITE, claim, claimed, desk, reviewer, waiting
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -95,7 +95,12 @@ def test_who_may_not_review_a_case_is_not_given_it_and_why_is_said(db: None) -> 
     (task,) = waiting(case, "a", subject={"ref": "dan"})
     ann, ben, cid, dan = (
         reviewer(name, *skills)
-        for name, skills in (("ann", []), ("ben", ["credit"]), ("cid", ["credit"]), ("dan", ["credit"]))
+        for name, skills in (
+            ("ann", []),
+            ("ben", ["credit"]),
+            ("cid", ["credit"]),
+            ("dan", ["credit"]),
+        )
     )
     assert claimed(ben)
     Review(

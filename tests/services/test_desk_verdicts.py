@@ -290,7 +290,7 @@ def test_a_case_that_changed_since_is_stale_with_the_difference(db: None) -> Non
     decision, ann = case(use_case), person("ann")
     at = opened(ann)
     use_case_update(
-        actor=SUITE, use_case=use_case, reason="a third way", labels=["approve", "deny", "refer"]
+        actor=SUITE, slug=use_case.slug, reason="a third way", labels=["approve", "deny", "refer"]
     )
     with pytest.raises(StaleCase) as error:
         say(ann, at, "confirm")
@@ -313,7 +313,7 @@ def test_a_new_policy_or_a_withdrawn_model_makes_a_verdict_stale(db: None) -> No
     again = opened(ann)
     assert again.lease == at.lease  # a second browser gets the same case and the same lease
     model_version_set_status(
-        actor=SUITE, version=decision.model_version, status="withdrawn", reason="wrong figures"
+        actor=SUITE, model_version=decision.model_version, status="withdrawn", reason="wrong figures"
     )
     with pytest.raises(StaleCase) as error:
         say(ann, again, "confirm")

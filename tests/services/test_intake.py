@@ -19,13 +19,14 @@ from apps.policies.models import SamplingSeed
 from apps.registry.models import ModelVersion, UseCase
 from apps.registry.services import model_version_set_status
 from apps.reviews.models import ReviewTask
+from apps.supervision.interventions import decision_intervene
 from apps.supervision.mandates import mandate_issue, mandate_revoke
 from apps.supervision.models import MandateCounter, MandateUse
 from apps.supervision.stops import resume, stop
-from apps.workflow import intake
+from apps.workflow import intake, rerouting
 from apps.workflow.answers import answer, first_answer
 from apps.workflow.replay import replay
-from apps.workflow.rerouting import reroute_blocked
+from apps.workflow.rerouting import reroute_blocked, reroutes_finish
 from tests.services.gates import LEAD, SECOND, SENDER, arrivals, body, gate, policy_in_force, send
 from tests.services.ledgers import findings
 
@@ -318,6 +319,66 @@ def test_after_a_resume_what_was_withheld_can_be_routed_again(db: None) -> None:
     assert told() == ["decision.withheld", "decision.withheld", "decision.released"]
     assert {replay(d)["same"] for d in Decision.objects.all()} == {True}
     assert reroute_blocked(SECOND, case, "again") == 0
+
+
+def test_what_a_failed_rerouting_left_is_routed_by_the_sweep(db: None, monkeypatch: Any) -> None:
+    case = gate()
+    stop(actor=LEAD, use_case=case, reason="drill")
+    send(case, body("a"), body("b"), body("c"))
+    assert reroutes_finish() == 0  # nobody has resumed it
+    resume(actor=SECOND, use_case=case, reason="over", withheld="reroute")
+    real, chunks = rerouting._reroute, list[int]()
+
+    def fails_at_the_second(*given: Any) -> int:
+        chunks.append(1)
+        return 1 // 0 if len(chunks) == 2 else real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rerouting, "CHUNK", 1)
+        patch.setattr(rerouting, "_reroute", fails_at_the_second)
+        with pytest.raises(ZeroDivisionError):
+            reroute_blocked(SECOND, case, "over")
+    assert lanes() == {"a": "automatic", "b": "blocked", "c": "blocked"}
+    assert (reroutes_finish(), reroutes_finish()) == (2, 0)
+    assert set(lanes().values()) == {"automatic"}
+    newest = Decision.history.filter(external_id="c").order_by("history_id").last()
+    assert (newest.history_user_id, newest.status) == ("system:rerouting", "released")
+
+
+def test_the_sweep_leaves_what_a_resume_said_to_leave(db: None) -> None:
+    case = gate()
+    stop(actor=LEAD, use_case=case, reason="drill")
+    send(case, body("a"))
+    resume(actor=SECOND, use_case=case, reason="over", withheld="leave")
+    stop(actor=LEAD, use_case=case, reason="once more")
+    send(case, body("b"))
+    resume(actor=SECOND, use_case=case, reason="over", withheld="reroute")
+    assert (reroutes_finish(), lanes()) == (1, {"a": "blocked", "b": "automatic"})
+
+
+def test_the_sweep_waits_while_the_use_case_is_stopped_again(db: None) -> None:
+    case = gate()
+    stop(actor=LEAD, use_case=case, reason="drill")
+    send(case, body("a"))
+    resume(actor=SECOND, use_case=case, reason="over", withheld="reroute")
+    stop(actor=LEAD, use_case=case, reason="once more")
+    assert (reroutes_finish(), lanes()) == (0, {"a": "blocked"})
+    resume(actor=SECOND, use_case=case, reason="over", withheld="leave")
+    assert (reroutes_finish(), lanes()) == (1, {"a": "automatic"})
+
+
+def test_an_intervention_cancels_the_review_after_the_fact(db: None) -> None:
+    case = gate(policy={"level": "HOTL", "confidence_threshold": 1})
+    send(case, body("a"), body("b"))
+    key = decision("a").pk
+    decision_intervene(actor=LEAD, decision_id=key, action="reverse", reason="wrong person")
+    task = ReviewTask.objects.get(decision=key)
+    assert (task.kind, task.status, task.ruling["state"]) == ("after", "cancelled", "cancelled")
+    assert task.closed_at is not None
+    assert set(task.seats.values_list("state", flat=True)) == {"closed"}
+    newest = task.history.order_by("history_id").last()
+    assert (newest.history_user_id, newest.status) == (LEAD.id, "cancelled")
+    assert ReviewTask.objects.get(decision=decision("b").pk).status == "open"
 
 
 def test_the_first_answer_stays_what_it_was(db: None) -> None:

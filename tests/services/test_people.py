@@ -172,6 +172,7 @@ def test_the_fingerprint_cannot_be_changed_along_with_the_hash_unrecorded(db: No
 
 
 def test_deactivation_ends_every_grant_and_the_sign_in(db: None, make_person: Any) -> None:
+    make_person("root", "administrator")
     ann = make_person("ann", "administrator", "risk_lead", password=PASSWORD)
     assert ann.may("role.grant")
     services.person_update(actor=ROOT, user=ann, reason="left", is_active=False)
@@ -180,6 +181,19 @@ def test_deactivation_ends_every_grant_and_the_sign_in(db: None, make_person: An
     assert not any(caller_of_user(fresh).may(action) for action in ACTIONS)
     assert not any((fresh.is_staff, fresh.has_perm("x"), fresh.has_module_perms("x")))
     assert authenticate(username="ann", password=PASSWORD) is None
+
+
+def test_the_last_administrator_stays_one(db: None, make_person: Any) -> None:
+    """Somebody must be left who can give roles; who is deactivated or may not sign in cannot."""
+    ann, bob = make_person("ann", "administrator"), make_person("bob", "administrator")
+    services.person_update(actor=ROOT, user=bob, reason="left", is_active=False)
+    with pytest.raises(Conflict, match="ann is the last administrator and cannot be deactivated"):
+        services.person_update(actor=ROOT, user=ann, reason="left", is_active=False)
+    with pytest.raises(Conflict, match="last administrator and cannot be without that role"):
+        services.role_revoke(actor=ROOT, grant=ann.role_grants.get(), reason="tidy")
+    services.person_update(actor=ROOT, user=bob, reason="back", is_active=True)
+    services.role_revoke(actor=ROOT, grant=ann.role_grants.get(), reason="tidy")
+    assert User.objects.get(pk=bob.pk).may("role.grant")
 
 
 def test_a_person_who_comes_back_holds_what_was_not_revoked(db: None, make_person: Any) -> None:

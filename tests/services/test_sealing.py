@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from django.db import DatabaseError, connection, connections
 
 from apps.audit import delivery, keys, ledger, sealing, verification
 from apps.audit.domain.checkpoint import open_note, parse_checkpoint
-from apps.audit.domain.merkle import root_at, verify_consistency, verify_inclusion
+from apps.audit.domain.merkle import Frontier, root_at, verify_consistency, verify_inclusion
 from apps.audit.models import Checkpoint, Leaf, LedgerKey, Node, PendingRecord, WitnessReceipt
 from apps.audit.witnesses import WitnessDown, Witnessed, WitnessRefused
 from apps.audit.witnesses.file import FileWitness
 from apps.common.errors import Conflict, KeyFileError, LedgerBroken
-from apps.registry.services import ai_system_register
+from apps.registry.services import ai_system_register, use_case_create
 from tests.services.ledgers import (
     ANN,
     findings,
@@ -67,13 +68,48 @@ def test_small_batches_give_the_same_tree_as_one() -> None:
         pass
     size = Leaf.objects.count()
     hashes = [bytes(h) for h in Leaf.objects.order_by("index").values_list("leaf_hash", flat=True)]
-    from apps.audit.domain.merkle import Frontier
-
     whole = Frontier()
     whole.extend(hashes)
     assert ledger.head().root_hash == whole.root()
     assert Checkpoint.objects.count() == -(-size // 3)
-    assert Node.objects.count() == size - size.bit_count()
+    # 3 is the lowest level that is stored: a node for every 8 leaves, for every 16, and so on.
+    assert Node.objects.count() == sum(size >> level for level in range(3, size.bit_length()))
+
+
+def test_nodes_stored_or_computed_from_leaves_are_those_of_the_whole_tree() -> None:
+    register(20)
+    sealing.seal_all()
+    hashes = [bytes(h) for h in Leaf.objects.order_by("index").values_list("leaf_hash", flat=True)]
+    expected = {(0, index): digest for index, digest in enumerate(hashes)}
+    for level, index, digest in Frontier().extend(hashes):
+        expected[level, index] = digest
+    assert ledger.read_nodes(list(expected)) == expected
+    beyond = [(level, len(hashes) >> level) for level in range(5)]
+    assert ledger.read_nodes(beyond) == {}
+
+
+def test_a_proof_costs_two_queries_whatever_the_size(
+    django_assert_num_queries: Callable[..., Any],
+) -> None:
+    for number in (5, 40):
+        register(number, f"of-{number}")
+        sealing.seal_all()
+        with django_assert_num_queries(2):
+            ledger.prove_inclusion(3)
+
+
+def test_records_of_several_types_by_turns_are_sealed_as_they_come() -> None:
+    """Their ids leave gaps within a type, so that no run of ids is a run of leaves."""
+    sealing.seal_all()
+    for number in range(5):
+        ai_system_register(actor=ANN, name=f"turn-{number}")
+        use_case_create(actor=ANN, reason="turn", slug=f"turn-{number}", labels=["yes", "no"])
+    order = list(PendingRecord.objects.order_by("id").values_list("record_type", "record_id"))
+    first = Leaf.objects.count()
+    sealing.seal_all()
+    leaves = Leaf.objects.filter(index__gte=first).order_by("index")
+    assert list(leaves.values_list("record_type", "record_id")) == order
+    assert_sound()
 
 
 def test_with_nothing_pending_nothing_is_signed() -> None:

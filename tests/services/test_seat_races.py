@@ -15,9 +15,9 @@ from apps.accounts.models import User
 from apps.reviews.leases import leases_lapse
 from apps.reviews.models import Seat
 from apps.reviews.seats import seat_claim
-from tests.services.desks import claim, desk, reviewer
 from tests.services.gates import body, send
 from tests.services.oversight import at_once
+from tests.services.queues import claim, desk, reviewer
 
 MINUTE = timedelta(minutes=1)
 

@@ -21,9 +21,9 @@ from apps.reviews.models import Draft, Pool, Review, ReviewTask, Seat
 from apps.reviews.pools import pool_for
 from apps.reviews.seats import held_seat, seat_release, seat_renew, seats_add
 from apps.supervision.stops import resume, stop
-from tests.services.desks import SUITE, claim, claimed, desk, reviewer, waiting
 from apps.workflow.intake import take_in
 from tests.services.gates import LEAD, SECOND, arrivals, body, send
+from tests.services.queues import SUITE, claim, claimed, desk, reviewer, waiting
 
 MINUTE = timedelta(minutes=1)
 

@@ -208,7 +208,7 @@ def test_an_edited_or_removed_tree_node_is_found(owner: Any, change: str) -> Non
     with triggers_off(owner):
         owner.execute(change.format(forged=forged) + f" WHERE position = {node.position}")
     found = [f for f in findings() if f["kind"] == "node"]
-    assert [f["record"] for f in found] == ["1/0"]
+    assert [f["record"] for f in found] == ["3/0"]
 
 
 def test_a_forged_extra_node_is_found(owner: Any) -> None:
@@ -284,10 +284,10 @@ def test_a_ledger_rewritten_with_a_new_key_is_found_by_the_witness(
                 f'UPDATE audit_leaf SET data = {mark()}, leaf_hash = {mark()} WHERE "index" = {mark()}',
                 [data.decode(), leaf_hash(data), leaf.index],
             )
-            for level, index, digest in frontier.extend([leaf_hash(data)]):
+            for position, digest in ledger.stored_nodes(frontier.extend([leaf_hash(data)])):
                 owner.execute(
                     f"INSERT INTO audit_node (position, hash) VALUES ({mark()}, {mark()})",
-                    [level << ledger.LEVEL_SHIFT | index, digest],
+                    [position, digest],
                 )
             if frontier.size in sizes:
                 body = notes.Checkpoint(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from apps.audit.domain.merkle import (
     EMPTY_ROOT,
     Frontier,
+    complete_root,
     consistency_proof,
     frontier_addresses,
     inclusion_proof,
@@ -52,6 +53,17 @@ def test_batches_of_any_size_grow_the_tree_of_the_rfc(batches: list[int]) -> Non
         for level in range(1, size.bit_length() + 1)
         for index in range(size >> level)
     }
+
+
+@pytest.mark.parametrize("leaves", [1, 2, 4, 8, 64])
+def test_a_complete_subtree_computed_from_its_leaves_is_that_of_the_rfc(leaves: int) -> None:
+    assert complete_root(list(map(leaf_hash, LEAVES[:leaves]))) == mth(LEAVES[:leaves])
+
+
+@pytest.mark.parametrize("leaves", [0, 3, 6, 7])
+def test_a_subtree_that_is_not_complete_is_refused(leaves: int) -> None:
+    with pytest.raises(ValueError, match=f"not {leaves}"):
+        complete_root(list(map(leaf_hash, LEAVES[:leaves])))
 
 
 @given(sizes)

@@ -87,6 +87,28 @@ def test_a_day_is_as_long_as_it_is(zone: str, day: str, minutes: float) -> None:
     assert minutes_between(around_the_clock(zone), start, end) == whole
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "hours", "minutes"),
+    [
+        # 02:00 to 03:00 is skipped: what opens in it opens at 03:00, what closes in it at 03:00
+        ("Europe/Berlin", date(2026, 3, 29), ("02:30", "04:00"), 60),
+        ("Europe/Berlin", date(2026, 3, 29), ("01:00", "02:30"), 60),
+        ("Europe/Berlin", date(2026, 3, 29), ("02:10", "02:50"), 0),
+        # 02:00 to 03:00 comes twice: what opens or closes in it does so the first time
+        ("Europe/Berlin", date(2026, 10, 25), ("02:30", "04:00"), 150),
+        ("Europe/Berlin", date(2026, 10, 25), ("01:00", "02:30"), 90),
+        ("America/Sao_Paulo", date(2018, 11, 4), ("00:30", "02:00"), 60),
+        ("Australia/Lord_Howe", date(2026, 10, 4), ("02:15", "03:00"), 30),
+    ],
+)
+def test_hours_that_the_clock_skips_or_repeats(
+    zone: str, day: date, hours: tuple[str, str], minutes: float
+) -> None:
+    calendar = Calendar(zone, {day.weekday(): [hours]})
+    start = datetime.combine(day - timedelta(days=1), datetime.min.time(), UTC)
+    assert minutes_between(calendar, start, start + timedelta(days=3)) == minutes
+
+
 @cache
 def highest_walls(zone: str, first: datetime, days: int) -> list[datetime]:
     """For each minute, the highest that the local clock has read so far."""

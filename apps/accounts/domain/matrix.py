@@ -117,6 +117,14 @@ ACTIONS: dict[str, Action] = {
         "adjudicate disagreement", {"senior_reviewer"}, right="adjudicate"
     ),
     "review.lead": _action("lead the review desk", {"risk_lead", "senior_reviewer"}),
+    "review.inform": _action(
+        "answer a reviewer's question",
+        {"integration", "administrator", "risk_lead", "supervisor", "senior_reviewer"},
+    ),
+    "known_answer.view": _action(
+        "see which cases have known answers",
+        {"administrator", "compliance_officer", "risk_lead", "senior_reviewer", "auditor"},
+    ),
     "qualification.view": _action("see qualifications", PEOPLE),
     "qualification.grant": _action(
         "grant and revoke qualifications", {"risk_lead", "senior_reviewer"}

@@ -47,6 +47,7 @@ from apps.decisions.models import Decision
 from apps.workflow.answers import answer, answers, first_answer
 from apps.workflow.arrivals import Arrival, arrival, validator_of
 from apps.workflow.batch import slug_of
+from apps.workflow.desk.blindness import blinded, hidden_from
 from apps.workflow.intake import take_one
 from apps.workflow.replay import replay
 from apps.workflow.taken import Taken
@@ -139,11 +140,18 @@ def _matching(caller: Caller, query: DecisionsQuery) -> QuerySet[Decision]:
 def _page(caller: Caller, rows: list[Decision]) -> Iterator[SeenDecisionDocument]:
     shown = {slug: shows_content(caller, slug) for slug in {row.use_case_id for row in rows}}
     contents_viewed(caller, [row for row in rows if shown[row.use_case_id]])
+    hidden = hidden_from(caller, [row.pk for row in rows])
     for decision, document in answers(rows):
-        yield SeenDecisionDocument(**_seen(decision, document, shown[decision.use_case_id]))
+        seen = shown[decision.use_case_id]
+        yield SeenDecisionDocument(**_seen(decision, document, seen, decision.pk in hidden))
 
 
-def _seen(decision: Decision, document: dict[str, Any], shown: bool) -> dict[str, Any]:
+def _seen(
+    decision: Decision, document: dict[str, Any], shown: bool, hidden: bool
+) -> dict[str, Any]:
+    """``hidden``: it waits for the caller's own blind review."""
+    if hidden:
+        return {**blinded(document), "content_shown": False}
     document = document if shown else without_content(document, decision)
     return {**document, "content_shown": shown}
 
@@ -170,7 +178,8 @@ def _opened(caller: Caller, decision: Decision) -> DecisionDocument:
     shown = shows_content(caller, decision.use_case_id)
     if shown:
         content_viewed(caller, decision)
-    seen = _seen(decision, answer(decision), shown)
+    hidden = bool(hidden_from(caller, [decision.pk]))
+    seen = _seen(decision, answer(decision), shown, hidden)
     return DecisionDocument(**seen, history=list(_history(decision)))
 
 
@@ -196,6 +205,8 @@ class DecisionReplayView(ApiView):
     def get(self, caller: Caller, id: UUID) -> ReplayDocument:
         """From its recorded inputs, under the policy that routed it: it must go the same way."""
         decision = decision_for(caller, id)
+        if hidden_from(caller, [decision.pk]):
+            raise Conflict("the decision waits for a blind review of yours: answer it first")
         result = replay(decision)
         if shows_content(caller, decision.use_case_id):
             content_viewed(caller, decision)

@@ -14,6 +14,7 @@ from apps.api.bodies import Document, Number, Query
 from apps.api.operations import ApiView, operation
 from apps.notifications.models import OutboxEvent
 from apps.notifications.outbox import events_after, publish
+from apps.workflow.desk.blindness import hidden_from
 
 MOST = 1_000
 
@@ -48,13 +49,18 @@ class EventsView(ApiView):
         last = OutboxEvent.objects.aggregate(last=Max("seq"))["last"] or 0
         slugs = caller.visible("decision.view")
         found = events_after(query.after, use_cases=slugs, limit=query.limit)
-        results = [_document(event) for event in found]
+        hidden = hidden_from(caller, {event.decision for event in found if event.decision})
+        results = [_document(event, event.decision in hidden) for event in found]
         seen = results[-1].seq if results else query.after
         whole = len(results) < query.limit
         return EventsDocument(next=max(seen, last) if whole else seen, results=results)
 
 
-def _document(event: Any) -> EventDocument:
+def _document(event: Any, hidden: bool) -> EventDocument:
+    """``hidden``: the decision waits for the caller's own blind review, and is told without what
+    would steer it."""
+    told = hidden and "final_output" in event.data
+    data = {**event.data, "final_output": None} if told else event.data
     return EventDocument(
-        seq=event.seq, id=event.pk, type=event.type, at=event.created_at, data=event.data
+        seq=event.seq, id=event.pk, type=event.type, at=event.created_at, data=data
     )

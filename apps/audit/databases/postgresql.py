@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import psycopg
+
 from apps.audit.databases.postgresql_json import record_expression
 
 LOCK = 0x4849544C  # "HITL": one sealer at a time in this database
@@ -71,7 +73,7 @@ def insert_leaves(
     The server writes and hashes the records; the few that it has no exact words for, and none
     that has no row, come from ``reader``.
     """
-    cursor.execute(_insertion(reader), _bounds(entries))
+    cursor.execute(*_insertion(reader, entries))
     made = [(index, bytes(digest)) for index, digest in cursor.fetchall()]
     if len(made) < len(entries):
         done = {index for index, _digest in made}
@@ -81,62 +83,103 @@ def insert_leaves(
     return made
 
 
-def _bounds(entries: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    ids = [record_id for _index, record_id in entries]
-    indexes = _array(index for index, _id in entries)
-    return {"indexes": indexes, "ids": _array(ids), "low": min(ids), "high": max(ids)}
+def _insertion(reader: Any, entries: Sequence[tuple[int, int]]) -> tuple[str, dict[str, int | str]]:
+    """The statement and its values.
 
-
-def _insertion(reader: Any) -> str:
-    """OFFSET 0 keeps the server from writing each record twice, once to see whether it is NULL.
-
-    The bounds of the key let it read a run of rows in order instead of looking up each.
+    OFFSET 0 keeps the server from writing each record twice, once to see whether it is NULL.
     """
-    source = reader.source
-    actor = f'h."{source.actor}"::text' if source.actor else "''"
-    case = f"nullif(h.\"{source.use_case}\"::text, '')" if source.use_case else "NULL"
-    return f"""
+    source, listed = reader.source, _listed(reader.source)
+    leaf_index, origin, values = _numbered(f'h."{source.key}"', entries)
+    statement = f"""
         INSERT INTO audit_leaf
           ("index", record_type, record_id, "schema", at, actor_id, use_case, data, leaf_hash)
         SELECT leaf_index, '{source.type}', id, {reader.schema.number}, at, actor, use_case, data,
           sha256('\\x00'::bytea || convert_to(data, 'UTF8'))
         FROM (
-          SELECT p.leaf_index, p.id, h."{source.time}" AS at, {actor} AS actor,
-            {case} AS use_case, {_expression(reader)} AS data
-          FROM unnest(%(indexes)s::bigint[], %(ids)s::bigint[]) AS p (leaf_index, id)
-          JOIN "{source.table}" h ON h."{source.key}" = p.id
+          SELECT {leaf_index} AS leaf_index, h."{source.key}" AS id, {listed["at"]} AS at,
+            {listed["actor_id"]} AS actor, {listed["use_case"]} AS use_case,
+            {_expression(reader)} AS data
+          FROM "{source.table}" h {origin}
           WHERE h."{source.key}" BETWEEN %(low)s AND %(high)s OFFSET 0) r
         WHERE data IS NOT NULL
         RETURNING "index", leaf_hash"""  # noqa: S608
+    return statement, values
+
+
+def _numbered(
+    key: str, entries: Sequence[tuple[int, int]]
+) -> tuple[str, str, dict[str, int | str]]:
+    """(SQL of a row's leaf index, of what to join for it, values) of (leaf index, record id).
+
+    Records that follow each other without a gap, as bulk writes leave them, need no list: their
+    leaf index is their id, moved. The bounds of the key let the server read a run of rows in order
+    instead of looking up each.
+    """
+    ids = [record_id for _index, record_id in entries]
+    values: dict[str, int | str] = {"low": min(ids), "high": max(ids)}
+    distances = {index - record_id for index, record_id in entries}
+    if len(distances) == 1:
+        return f"{key} + %(distance)s", "", values | {"distance": distances.pop()}
+    values |= {"ids": _array(ids), "indexes": _array(index for index, _id in entries)}
+    listed = "unnest(%(indexes)s::bigint[], %(ids)s::bigint[]) AS p (leaf_index, id)"
+    return "p.leaf_index", f"JOIN {listed} ON p.id = {key}", values
 
 
 def _expression(reader: Any) -> str:
     return record_expression(
-        reader.source.type, reader.schema.number, reader.columns, reader.schema.fields
+        *(reader.source.type, reader.schema.number),
+        *(reader.columns, reader.schema.fields, reader.never_null),
     )
 
 
-def unlike_rows(
-    cursor: Any, reader: Any, first: int, last: int, ids: Sequence[int]
-) -> set[int] | None:
-    """Indexes of the leaves from ``first`` to ``last`` that are not what their rows give.
+def _listed(source: Any) -> dict[str, str]:
+    """The columns that a leaf is listed by, as its row ``h`` gives them."""
+    return {
+        "at": f'h."{source.time}"',
+        "actor_id": f'h."{source.actor}"::text' if source.actor else "''",
+        "use_case": f"nullif(h.\"{source.use_case}\"::text, '')" if source.use_case else "NULL",
+    }
 
-    Only leaves under the reader's schema, ``ids`` being their records; what is found here is
-    looked at again, value by value.
+
+def hashed_leaves(cursor: Any, after: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    """(index, data, leaf hash) of the leaves behind ``after``, in order.
+
+    In the driver's binary format, which spares both sides most of the work.
+    """
+    with cursor.db.wrap_database_errors, psycopg.Cursor(cursor.db.connection) as binary:
+        binary.execute(
+            "SELECT \"index\", convert_to(data, 'UTF8'), leaf_hash FROM audit_leaf "
+            'WHERE "index" > %s ORDER BY "index" LIMIT %s',
+            [after, limit],
+            binary=True,
+        )
+        return binary.fetchall()
+
+
+def unlike_rows(
+    cursor: Any, reader: Any, leaves: tuple[int, int], records: tuple[int, int]
+) -> list[int] | None:
+    """Indexes of the leaves, first to last, that are not what their rows give or not listed so.
+
+    Only leaves under the reader's schema, whose records lie in ``records``; what is found here is
+    looked at again, value by value. None where the rows cannot give the whole record any more.
     """
     if reader.missing:
         return None
-    source = reader.source
+    source, listed = reader.source, _listed(reader.source)
     cursor.execute(
         f"""
         SELECT l."index" FROM audit_leaf l LEFT JOIN "{source.table}" h
           ON h."{source.key}" = l.record_id AND h."{source.key}" BETWEEN %s AND %s
         WHERE l."index" BETWEEN %s AND %s AND l.record_type = %s AND l."schema" = %s
-          AND (h."{source.key}" IS NULL OR (l.data = {_expression(reader)}) IS NOT TRUE)
+          AND (l.data = {_expression(reader)} AND l.at = {listed["at"]}
+            AND l.actor_id = {listed["actor_id"]}
+            AND l.use_case IS NOT DISTINCT FROM {listed["use_case"]}) IS NOT TRUE
+        ORDER BY l."index"
         """,  # noqa: S608
-        [min(ids), max(ids), first, last, source.type, reader.schema.number],
+        [*records, *leaves, source.type, reader.schema.number],
     )
-    return {index for (index,) in cursor.fetchall()}
+    return [index for (index,) in cursor.fetchall()]
 
 
 def _copy_leaves(

@@ -86,9 +86,19 @@ def insert_leaves(
     return [(row[0], row[-1]) for row in rows]
 
 
+def hashed_leaves(cursor: Any, after: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    """(index, data, leaf hash) of the leaves behind ``after``, in order."""
+    cursor.execute(
+        'SELECT "index", CAST(data AS BLOB), leaf_hash FROM audit_leaf '
+        'WHERE "index" > %s ORDER BY "index" LIMIT %s',
+        [after, limit],
+    )
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
 def unlike_rows(
-    cursor: Any, reader: Any, first: int, last: int, ids: Sequence[int]
-) -> set[int] | None:
+    cursor: Any, reader: Any, leaves: tuple[int, int], records: tuple[int, int]
+) -> list[int] | None:
     """None: here every leaf is compared by the one who asks."""
     return None
 

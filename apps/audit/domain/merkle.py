@@ -109,6 +109,20 @@ class Frontier:
         return completed
 
 
+def complete_root(hashes: Sequence[bytes]) -> bytes:
+    """Compute the hash of a complete subtree from the hashes of its leaves.
+
+    hashes: 32 bytes each, their number a power of two. A single one is returned as it is.
+    Returns 32 bytes. Raises ValueError for another number of hashes.
+    Source: RFC 9162 section 2.1.1.
+    """
+    if len(hashes).bit_count() != 1:
+        raise ValueError(f"a complete subtree has 1, 2, 4, 8... leaves, not {len(hashes)}")
+    while len(hashes) > 1:
+        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
+    return hashes[0]
+
+
 def root_at(tree_size: int, read: NodeReader) -> bytes:
     """Compute the root that the tree had at a size, from stored nodes.
 

@@ -57,9 +57,11 @@ def _guard_body(source: Source) -> str:
     columns = live_columns(source)
     left = ", ".join(f'h."{c}"' for c in columns)
     right = ", ".join(f'n."{c}"' for c in columns)
+    # "+ 0" keeps to the index of the object. The planner knows little of a table that has just
+    # grown, and would walk the primary key backwards, from the newest row of all to the object's.
     newest = (
         f'SELECT * FROM "{source.table}" m WHERE m."{key}" = %s."{key}" '
-        "ORDER BY m.history_id DESC LIMIT 1"
+        "ORDER BY m.history_id + 0 DESC LIMIT 1"
     )
     return f"""
 BEGIN
@@ -135,8 +137,11 @@ def install(connection: BaseDatabaseWrapper, tables: set[str]) -> None:
     names = {(t.table, t.name) for t in wanted}
     with connection.cursor() as cursor:
         for name, body in functions(tables).items():
+            # A plan made while the tables are empty is kept for the session: it must be one that
+            # still serves when they are full.
             cursor.execute(
-                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body${body}$body$"
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
+                f"SET enable_seqscan = off AS $body${body}$body$"
             )
         for table, name, *_rest in _present(connection):
             if name.startswith(PREFIX) and (table, name) not in names:

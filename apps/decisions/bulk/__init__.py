@@ -142,7 +142,8 @@ def insert_tracked(
     if not connection.in_atomic_block:
         raise UnrecordedWrite("the bulk writer needs a transaction: history and rows, or neither")
     if not rows:
-        return meanwhile()
+        meanwhile()
+        return
     plan = Plan(model, constants, varying)
     recorded = {
         "history_type": "+",

@@ -30,6 +30,21 @@ def among_texts(column: str, values: Sequence[str]) -> Condition:
     return f"{column} IN {LISTED}", [json.dumps(values)]
 
 
+def by_texts(query: str, column: str, values: Sequence[str]) -> Condition:
+    """The rows of ``query``, which ends in a condition, where ``column`` is one of the texts.
+
+    On PostgreSQL one look at the index for each text, whatever the planner thinks that it knows
+    of a table that has just grown: ``ANY`` would have it read all cases of a use case each time.
+    ``query`` has no parameter before those of its condition; they come behind the texts.
+    """
+    if _on_postgresql():
+        each = f"LATERAL ({query} AND {column} = sought.value OFFSET 0) AS found"
+        return f"SELECT found.* FROM unnest(%s::text[]) AS sought(value), {each}", [list(values)]  # noqa: S608
+    # SQLite numbers its parameters by place: the texts come first here too
+    listed = f"WITH sought AS MATERIALIZED {LISTED} "
+    return f"{listed}{query} AND {column} IN (SELECT value FROM sought)", [json.dumps(values)]
+
+
 def among_uuids(column: str, values: Sequence[str]) -> Condition:
     """``column`` is one of the UUIDs, given as text."""
     if _on_postgresql():

@@ -29,7 +29,8 @@ CLOCK_SLACK = timedelta(minutes=5)
 _NUMBERS: Final = (float, int)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_AMOUNT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4})?")
+MAX_AMOUNT_DIGITS = 14  # before the point: what a 64-bit integer of ten-thousandths holds
+_AMOUNT = re.compile(rf"[0-9]{{1,{MAX_AMOUNT_DIGITS}}}(?:\.[0-9]{{1,4}})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -166,7 +167,7 @@ def check_date(value: object) -> str:
 def check_amount(value: object) -> Decimal:
     """An amount: a decimal string or a whole number, exact, never negative.
 
-    Definition: at most 15 digits before the point and 4 after it. A JSON number with a fraction
+    Definition: at most 14 digits before the point and 4 after it. A JSON number with a fraction
     is refused, since a binary float cannot hold most decimal amounts.
     Parameters: ``value``. Returns: a Decimal with the digits as given. Errors: RefusedError.
     """
@@ -174,13 +175,17 @@ def check_amount(value: object) -> Decimal:
         raise RefusedError(
             f'is the number {shown(value)}; write it as text, such as "25000.00", to keep it exact'
         )
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 <= value < 10**MAX_AMOUNT_DIGITS
+    ):
         return Decimal(value)
     if isinstance(value, str) and _AMOUNT.fullmatch(value):
         return Decimal(value)
     raise RefusedError(
         f"is {shown(value)}; an amount of 0 or more is allowed, "
-        "with at most 15 digits before the point and 4 after it"
+        f"with at most {MAX_AMOUNT_DIGITS} digits before the point and 4 after it"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from apps.metrics.domain.estimates import share
+from apps.metrics.domain.estimates import Estimate, not_enough, share
 from apps.metrics.domain.money import (
     FINE,
     RANGE,
@@ -22,6 +22,7 @@ from apps.metrics.domain.money import (
     rounded,
     scaled,
 )
+from apps.metrics.domain.proportions import NEWCOMBE, Part, newcombe
 
 SECONDS: Final = Decimal(3600)
 MINUTES: Final = Decimal(60)
@@ -153,19 +154,22 @@ def errors_avoided(ai: Pairs, combined: Pairs, decisions: int) -> dict[str, Any]
 
     Definition: (error rate of the AI - error rate of what took effect) x decisions. Above 0 review
     helps. Parameters: ``pairs`` of both; ``decisions`` of the window.
-    Returns: {"value", "ai_error_rate", "combined_error_rate", "n"}; null, and why, without cases.
+    Newcombe's interval of two independent shares, wider than need be for the same cases.
+    Returns: an estimate's object with both error rates; null, and why, without cases.
     """
-    rates = []
+    parts = []
     for side, pairs in (("ai", ai), ("combined", combined)):
-        n = sum(pairs.values())
-        if not n:
-            why = f"not enough data (n = 0): {WHY[side].removesuffix(', and errors have a cost')}"
-            return {"value": None, "n": 0, "why": why}
         wrong = sum(count for (true, given), count in pairs.items() if true != given)
-        rates.append((wrong / n, n))
-    (one, n), (other, m) = rates
-    gained = {"value": (one - other) * decisions, "n": min(n, m)}
-    return gained | {"ai_error_rate": one, "combined_error_rate": other}
+        parts.append(Part(wrong, sum(pairs.values())))
+        if not parts[-1].n:
+            why = WHY[side].removesuffix(", and errors have a cost")
+            return not_enough(why, NEWCOMBE).document()
+    one, other = parts
+    low, high = (end * decisions for end in newcombe(one, other))
+    rates = {"ai_error_rate": one.rate, "combined_error_rate": other.rate}
+    n = min(one.n, other.n)
+    value = (one.rate - other.rate) * decisions
+    return Estimate(value, low, high, n, NEWCOMBE, more=rates).document()
 
 
 def false_alarms(model: CostModel, combined: Pairs, positive: str, decisions: int) -> Amount:

@@ -22,6 +22,7 @@ from apps.reviews.pools import pools_served
 from apps.web.desk.drafts import kept_form, said_in_words
 from apps.web.desk.outputs import headline
 from apps.workflow.desk.case import standing_policy
+from apps.workflow.desk.pauses import Load, load_of
 
 LISTED: Final = 50
 FRESH: Final = timedelta(seconds=5)
@@ -189,6 +190,14 @@ def _free_seats(pools: Sequence[int]) -> Iterator[tuple[str, int]]:
         cache.set_many(fresh, COUNTED_S)
         kept |= fresh
     yield from kept.values()
+
+
+def load_now(person: User, now: datetime) -> Load:
+    """What was done today, and whether the policy of the last case suggests a pause."""
+    given = Review.objects.filter(reviewer=person, imported=False, final=True)
+    last = given.select_related("use_case").order_by("-pk").first()
+    policy = standing_policy(last.use_case, now) if last is not None else None
+    return load_of(person, policy, now)
 
 
 @dataclass(frozen=True, slots=True)

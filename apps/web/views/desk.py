@@ -16,7 +16,6 @@ from apps.web.access import PageRequest, requires
 from apps.web.desk import work
 from apps.web.desk.keys import key_context
 from apps.workflow.desk.opening import open_next
-from apps.workflow.desk.pauses import load_of
 from apps.workflow.desk.undo import drafts_submit_due
 
 NOTHING = "Nothing waits for you now."
@@ -32,7 +31,7 @@ def desk(request: PageRequest) -> HttpResponse:
         "mine": work.mine(person, now),
         "waiting": waiting,
         "total": sum(one.count for one in waiting),
-        "load": load_of(person, None, None, now),
+        "load": work.load_now(person, now),
         "refused_drafts": work.refused_of(person),
         "page": undo_context(request),
         **key_context(),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Qualification, User
@@ -17,10 +18,11 @@ from apps.policies.seeds import seed_for
 from apps.policies.selectors import PolicyInForce
 from apps.registry.models import UseCase
 from apps.reviews.domain.known_answers import Standing, due, standing
-from apps.reviews.known_answers import known_for, known_output
+from apps.reviews.known_answers import known_answer_end, known_for, known_output
 from apps.reviews.models import KnownAnswer, Review, ReviewTask, Seat
 from apps.reviews.seats import seats_add
 from apps.reviews.services import due_at
+from apps.workflow.desk.case import standing_policy
 from apps.workflow.desk.settling import Desk
 from apps.workflow.desk.submission import same
 from apps.workflow.desk.words import outputs_of
@@ -199,20 +201,30 @@ def _give_back(qualification: Qualification, found: Standing, floor: float) -> N
     )
 
 
-def forgiven(known: KnownAnswer, policy: PolicyInForce, now: datetime | None = None) -> int:
-    """Compute again all that rested on a known answer: each comparison with it is taken back, and
-    each reviewer's standing is found anew. Returns how many reviews it bore on."""
+@transaction.atomic
+def known_answer_forgive(
+    *, actor: Actor, known_id: UUID, reason: str, now: datetime | None = None
+) -> int:
+    """Take a bad known answer out, and compute again all that rested on it: each comparison with
+    it is taken back, and each reviewer's standing found anew. Returns how many reviews it bore on.
+
+    Raises:
+        NotFound: there is no such known answer. Conflict: it was forgiven before.
+    """
+    at = now or timezone.now()
+    known = known_answer_end(actor=actor, known_id=known_id, status="forgiven", reason=reason)
     reviews = Review.objects.filter(
         decision=known.decision_id,
         task__kind="known",
         right__isnull=False,
         created_at__gte=known.created_at,
     )
-    people: dict[UUID, User] = {}
-    for review in reviews.select_related("reviewer").order_by("pk"):
+    compared = list(reviews.select_related("reviewer").order_by("pk"))
+    for review in compared:
         review.right = None
-        review.save(actor=ASSESSOR, reason="the known answer was forgiven")
-        people[review.reviewer_id] = review.reviewer
-    for person in people.values():
-        assess(person, known.use_case, policy, now or timezone.now())
-    return len(reviews)
+        review.save(actor=actor, reason="the known answer was forgiven")
+    policy = standing_policy(known.use_case, at)
+    if policy is not None:
+        for person in {review.reviewer_id: review.reviewer for review in compared}.values():
+            assess(person, known.use_case, policy, at)
+    return len(compared)

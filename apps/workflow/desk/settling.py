@@ -15,7 +15,7 @@ from apps.notifications.outbox import event_add
 from apps.outcomes.services import STATED_BY, outcome_record
 from apps.policies.selectors import PolicyInForce
 from apps.reviews.models import Review, ReviewTask, Seat
-from apps.reviews.seats import seats_add
+from apps.reviews.seats import ALIVE, seats_add, seats_close
 from apps.supervision.interventions import decision_intervene
 from apps.supervision.selectors import window_end
 from apps.workflow.desk.case import CHECKING
@@ -24,7 +24,6 @@ from apps.workflow.desk.votes import Standing, standing_of
 
 SENIOR: Final = "senior_reviewer"
 SKILLED: Final = ("", "reviewer", SENIOR)  # other roles decide by their office, not by a skill
-ALIVE: Final = ("free", "leased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +98,6 @@ _STEPS: Final[dict[str, Callable[[Desk, Standing, Review], None]]] = {
 def _seat(desk: Desk, role: str, stage: str, count: int) -> None:
     skills = desk.policy.document["skills"] if role in SKILLED else ()
     seats_add(task=desk.task, count=count, role=role, skills=skills, stage=stage)
-
-
-def seats_close(task: ReviewTask) -> None:
-    """Nobody is asked any more; who was has their draft. Done seats keep who gave the review."""
-    Seat.objects.filter(task=task, state__in=ALIVE).update(
-        state="closed", holder=None, assigned_to=None, lease=None, lease_expires_at=None
-    )
 
 
 def _codes(standing: Standing) -> dict[str, Any]:
