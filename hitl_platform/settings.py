@@ -335,6 +335,18 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 15},
     },
     "qualifications": {"task": "apps.reviews.tasks.lapse_qualifications", "schedule": 3600.0},
+    "verdicts": {
+        "task": "apps.workflow.tasks.submit_due_drafts",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
+    "desk": {
+        "task": "apps.workflow.tasks.sweep_desk",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "known-answers": {"task": "apps.workflow.tasks.draw_known_answers", "schedule": 3600.0},
+    "reliability": {"task": "apps.workflow.tasks.refresh_reliabilities", "schedule": 86_400.0},
     "answers": {"task": "apps.api.tasks.sweep_stored_answers", "schedule": 3600.0},
 }
 

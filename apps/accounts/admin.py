@@ -133,8 +133,17 @@ class ServiceKeyAdmin(TrackedAdmin):
     add_action = end_action = "key.edit"
     end_words = "Revoke key"
     end_explained = "Programs that use it are refused from now on; a revoked key never works again."
-    fields = ("name", "prefix", "role", "use_case", "expires_at", "revoked_at", "last_used")
-    add_fields = ("name", "role", "use_case", "expires_at")
+    fields = (
+        "name",
+        "prefix",
+        "role",
+        "use_case",
+        "issued_to",
+        "expires_at",
+        "revoked_at",
+        "last_used",
+    )
+    add_fields = ("name", "role", "use_case", "issued_to", "expires_at")
     fixed_fields = ("last_used",)
     list_display = ("name", "prefix", "role", "use_case", "expires_at", "revoked_at", "last_used")
     list_filter = ("role",)
@@ -157,6 +166,7 @@ class ServiceKeyAdmin(TrackedAdmin):
             name=data["name"],
             role=data["role"],
             use_case=require_scope(data["use_case"]),
+            issued_to=data["issued_to"],
             expires_at=data["expires_at"],
         )
         key.shown_once = shown_once  # type: ignore[attr-defined]

@@ -211,6 +211,14 @@ class ServiceKey(TrackedModel):
     key_hash = models.CharField(max_length=64)
     role = models.CharField(max_length=24, choices=ROLE_CHOICES)
     use_case = models.CharField(max_length=80, blank=True, default="")
+    issued_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who holds the key: what it does counts as theirs where two people are needed.",
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     history = TrackedHistory()

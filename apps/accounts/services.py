@@ -148,6 +148,7 @@ def service_key_create(
     name: str,
     role: str,
     use_case: str = "",
+    issued_to: User | None = None,
     expires_at: datetime | None = None,
     reason: str = "",
 ) -> tuple[ServiceKey, str]:
@@ -162,6 +163,7 @@ def service_key_create(
         key_hash=hashlib.sha256(secret.encode()).hexdigest(),
         role=role,
         use_case=use_case,
+        issued_to=issued_to,
         expires_at=expires_at,
     )
     checked_save(key, actor=actor, reason=reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -97,7 +98,14 @@ def seat_return(
 
 
 @transaction.atomic
-def seats_delegate(*, actor: Actor, person: User, delegate: User, reason: str) -> int:
+def seats_delegate(
+    *,
+    actor: Actor,
+    person: User,
+    delegate: User,
+    reason: str,
+    use_cases: Collection[str] | None = None,
+) -> int:
     """Hand on what was given to ``person`` and waits: a record for each. Returns how many.
 
     What the delegate may not review stays where it is, for the lead to see.
@@ -106,7 +114,9 @@ def seats_delegate(*, actor: Actor, person: User, delegate: User, reason: str) -
     reason, now, moved = checked_reason(reason, required=True), timezone.now(), 0
     if delegate.pk == person.pk:
         raise BadInput(f"{person.username} cannot stand in for themselves", "/delegate")
-    waiting = Seat.objects.filter(assigned_to=person, state="free", task__status="open")
+    waiting: Any = Seat.objects.filter(assigned_to=person, state="free", task__status="open")
+    if use_cases is not None:
+        waiting = waiting.filter(task__use_case__in=use_cases)
     for task_id, number in list(waiting.order_by("id").values_list("task_id", "number")):
         moved += _delegate(actor, task_id, number, person, delegate, reason, now)
     return moved

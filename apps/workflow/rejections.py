@@ -18,7 +18,9 @@ class RejectedFile:
     """``FILE.rejected.jsonl``: ``{"line", "errors": [{"pointer", "detail"}], "row", "run"}`` a line.
 
     ``run`` names the work that an entry belongs to: other work on a file of the same name begins
-    the list anew, and work that is resumed after it does not go on in another's list. A chunk's entries are on disk before the chunk commits. A kill in between leaves entries of
+    the list anew, and work that is resumed after it does not go on in another's list.
+
+    A chunk's entries are on disk before the chunk commits. A kill in between leaves entries of
     lines that were never taken in: they stand at the end, and ``cut`` takes them off.
     """
 

@@ -237,6 +237,20 @@ def test_the_same_role_twice_is_an_error_on_the_form(client: Client, make_person
     assert set(errors(answer)) == {"__all__"}
 
 
+@pytest.mark.parametrize("model", [RoleGrant, ServiceKey])
+def test_a_mistyped_use_case_is_refused_on_its_field(
+    client: Client, make_person: Any, make_use_case: Any, model: type
+) -> None:
+    """A role or a key that is limited to what is not there grants nothing."""
+    make_use_case("loan")
+    form = {"user": make_person("rita").pk, "role": "reviewer", "name": "k", "reason": REASON}
+    before = model.objects.count()
+    assert set(errors(client.post(page(model), {**form, "use_case": "laon"}))) == {"use_case"}
+    assert model.objects.count() == before
+    client.post(page(model), {**form, "use_case": "loan"})
+    assert model.objects.filter(use_case="loan").count() == 1
+
+
 def test_a_persons_role_cannot_be_a_programs(client: Client, make_person: Any) -> None:
     rita = make_person("rita")
     answer = client.post(

@@ -57,9 +57,7 @@ VALUES = {
 
 def blind_case_of(kind: str, **policy: Any) -> Decision:
     use_case = desk({"blind": True, **policy}, kinds=list(SENT), **FEATURES)
-    return case(
-        use_case, kind=kind, output=SENT[kind][0], evidence=EVIDENCE, **{**TOLD, **VALUES}
-    )
+    return case(use_case, kind=kind, output=SENT[kind][0], evidence=EVIDENCE, **{**TOLD, **VALUES})
 
 
 @pytest.mark.parametrize("kind", SENT)
@@ -68,7 +66,7 @@ def test_a_blind_case_holds_no_trace_of_the_output(db: None, kind: str) -> None:
     at = opened(person("ann"))
     text = json.dumps(at.case.document)
     for mark in ("MARK-", *SENT[kind][1], "confidence_", "below", "scorer"):
-        assert mark not in text.replace("MARK-ARG-NOT", ""), mark
+        assert mark not in text, mark
     assert at.case.document.keys() <= BLIND.keys()
     assert at.case.document["reasons"] == [SELECTED]
     # what the decision is about is there

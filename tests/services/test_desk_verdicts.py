@@ -183,7 +183,11 @@ def faults(error: pytest.ExceptionInfo[BadInput]) -> list[str]:
         ("change", {"output": {"label": "deny"}, "reason_code": "wrong"}, ["/output"]),
         ("change", {"output": {"label": "approve"}}, ["/reason_code"]),
         ("change", {"reason_code": "wrong"}, ["/output"]),
-        ("change", {"output": {"label": "approve"}, "rationale": " "}, ["/rationale", "/reason_code"]),
+        (
+            "change",
+            {"output": {"label": "approve"}, "rationale": " "},
+            ["/rationale", "/reason_code"],
+        ),
         ("withhold", {"rationale": "", "reason_code": "wrong"}, ["/rationale"]),
         ("withhold", {"output": {"label": "deny"}, "reason_code": "wrong"}, ["/output"]),
         ("ask", {"rationale": ""}, ["/rationale"]),
@@ -313,7 +317,10 @@ def test_a_new_policy_or_a_withdrawn_model_makes_a_verdict_stale(db: None) -> No
     again = opened(ann)
     assert again.lease == at.lease  # a second browser gets the same case and the same lease
     model_version_set_status(
-        actor=SUITE, model_version=decision.model_version, status="withdrawn", reason="wrong figures"
+        actor=SUITE,
+        model_version=decision.model_version,
+        status="withdrawn",
+        reason="wrong figures",
     )
     with pytest.raises(StaleCase) as error:
         say(ann, again, "confirm")

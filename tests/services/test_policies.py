@@ -410,3 +410,19 @@ def test_what_is_due_is_activated_once_by_two_at_once(committed_db: Any) -> None
     moment = timezone.now() + SOON
     policy_approve(actor=SECOND, policy=proposed(loans()), effective_from=moment)
     assert sorted(at_once(2, lambda _: activate_due(moment))) == [0, 1]
+
+
+def test_what_a_key_proposed_its_holder_does_not_approve(db: None, make_person: Any) -> None:
+    """Nor another key of the same holder, nor the holder at the machine; anybody else may."""
+    ann, bob = make_person("ann"), make_person("bob")
+    use_case = loans()
+    first, second = (
+        service_key_create(actor=LEAD, name=name, role="risk_lead", issued_to=ann)[0]
+        for name in ("one", "two")
+    )
+    draft = policy_draft(actor=first.actor, use_case=use_case, document={"level": "HITL"})
+    policy_propose(actor=first.actor, policy=draft)
+    for same in (ann.actor, first.actor, second.actor, Actor.command("ann")):
+        with pytest.raises(NotPermitted, match="takes another person"):
+            policy_approve(actor=same, policy=draft)
+    assert policy_approve(actor=bob.actor, policy=draft).status == "active"

@@ -148,6 +148,7 @@ def test_the_parts_of_a_rank_add_up_to_it(db: None) -> None:
 
 def test_the_queries_of_the_figures_grow_neither_with_tasks_nor_with_use_cases(db: None) -> None:
     aged(1)
+    claimed(reviewer("first"))
     counts = []
     for slug in ("second", "third"):
         with CaptureQueriesContext(connection) as seen:

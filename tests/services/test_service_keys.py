@@ -206,6 +206,15 @@ def test_the_command_prints_a_key_that_works_and_nothing_else(db: None) -> None:
     assert ServiceKey.history.get().history_user_id == "command:ann"
 
 
+def test_a_key_says_who_holds_it(db: None, make_person: Any) -> None:
+    ann = make_person("ann")
+    out, _err = command("bank", "--role", "risk_lead", "--issued-to", "Ann", "--json")
+    assert json.loads(out)["issued_to"] == "ann"
+    assert ServiceKey.objects.get().issued_to == ann
+    with pytest.raises(CommandError, match="no person with the login 'bob'"):
+        command("bank", "--role", "risk_lead", "--issued-to", "bob")
+
+
 def test_the_command_prints_one_json_document(db: None, make_use_case: Any) -> None:
     make_use_case("loan")
     words = ("bank", "--role", "integration", "--use-case", "loan", "--expires-days", "30")
@@ -221,6 +230,7 @@ def test_the_command_prints_one_json_document(db: None, make_use_case: Any) -> N
         "prefix": found.prefix,
         "role": "integration",
         "use_case": "loan",
+        "issued_to": None,
         "expires_at": found.expires_at.isoformat(),
     }
     assert timedelta(days=29) < found.expires_at - timezone.now() <= timedelta(days=30)

@@ -14,15 +14,29 @@ from apps.accounts.callers import Caller
 from apps.accounts.domain.matrix import Role
 from apps.accounts.models import ServiceKey
 from apps.accounts.services import service_key_create, service_key_revoke
-from apps.api.bodies import Body, Document, ListQuery, Moment, Name, OptionalReason, Reason, Scope
+from apps.api.bodies import (
+    Body,
+    Document,
+    ListQuery,
+    Login,
+    LoginOut,
+    Moment,
+    Name,
+    OptionalReason,
+    Reason,
+    Scope,
+)
 from apps.api.operations import ApiView, Created, operation
-from apps.api.v1.lookups import found_or_404, scope_for
+from apps.api.v1.lookups import found_or_404, person_named, scope_for
 
 
 class KeyCreate(Body):
     name: Name
     role: Role
     use_case: Scope = Field("", description="Empty: in all use cases.")
+    issued_to: Login | None = Field(
+        None, description="The login of who holds the key: where two people are needed, it is them."
+    )
     expires_at: Moment | None = Field(None, description="Null: it does not expire.")
     reason: OptionalReason = ""
 
@@ -37,6 +51,7 @@ class KeyDocument(Document):
     prefix: str
     role: Role
     use_case: str
+    issued_to: LoginOut | None
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
@@ -44,7 +59,7 @@ class KeyDocument(Document):
     @classmethod
     def of(cls, row: ServiceKey, **more: Any) -> KeyDocument:
         last_used_at = row.use.last_used_at if hasattr(row, "use") else None
-        names = ("name", "prefix", "role", "use_case", "expires_at", "revoked_at")
+        names = ("name", "prefix", "role", "use_case", "issued_to", "expires_at", "revoked_at")
         return cls(
             id=row.pk,
             last_used_at=last_used_at,
@@ -75,6 +90,7 @@ class KeysView(ApiView):
             name=body.name,
             role=body.role,
             use_case=scope_for(caller, body.use_case),
+            issued_to=body.issued_to and person_named(body.issued_to, "/issued_to"),
             expires_at=body.expires_at,
             reason=body.reason,
         )
@@ -102,5 +118,5 @@ class KeyRevocationView(ApiView):
 
 
 def _keys() -> QuerySet[ServiceKey]:
-    keys: QuerySet[ServiceKey] = ServiceKey.objects.select_related("use")
+    keys: QuerySet[ServiceKey] = ServiceKey.objects.select_related("use", "issued_to")
     return keys

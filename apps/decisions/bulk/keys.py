@@ -41,8 +41,8 @@ def by_texts(query: str, column: str, values: Sequence[str]) -> Condition:
         each = f"LATERAL ({query} AND {column} = sought.value OFFSET 0) AS found"
         return f"SELECT found.* FROM unnest(%s::text[]) AS sought(value), {each}", [list(values)]  # noqa: S608
     # SQLite numbers its parameters by place: the texts come first here too
-    listed = f"WITH sought AS MATERIALIZED {LISTED} "
-    return f"{listed}{query} AND {column} IN (SELECT value FROM sought)", [json.dumps(values)]
+    among = f"{query} AND {column} IN (SELECT value FROM sought)"  # noqa: S608
+    return f"WITH sought AS MATERIALIZED {LISTED} {among}", [json.dumps(values)]
 
 
 def among_uuids(column: str, values: Sequence[str]) -> Condition:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.metrics.domain.estimates import (
     AGRESTI_COULL,
@@ -14,6 +13,7 @@ from apps.metrics.domain.estimates import (
     Estimate,
     bounded_mean,
     not_enough,
+    standing_for,
     wilson,
 )
 
@@ -21,27 +21,35 @@ BINS: Final = 15
 WILSON_BINS: Final = "wilson_bins"
 NO_CONFIDENCE: Final = "no decision has a confidence, a label and a known outcome"
 
-Floats = npt.NDArray[np.float64]
 
-
-def brier(confidence: Sequence[float], right: Sequence[bool]) -> Estimate:
+def brier(
+    confidence: Sequence[float], right: Sequence[bool], counts: Sequence[int] | None = None
+) -> Estimate:
     """The mean squared error of the confidence.
 
     Definition: mean((confidence - right)^2), right being 1 or 0: the Brier score of the statement
     "this label is right". Its interval is that of a bounded mean. Neutral value: 0; lower is
     better; always saying 0.5 gives 0.25.
-    Parameters: ``confidence`` in [0, 1] and ``right``, shape (n,).
+    Parameters: ``confidence`` in [0, 1] and ``right``, shape (n,); ``counts``, shape (n,): how many
+    cases each entry stands for, one where it is not given.
     Returns: Estimate, null for n = 0.
     Source: G. W. Brier, Monthly Weather Review 78 (1950) 1, for a statement with two answers.
     """
-    if not len(confidence):
+    each = standing_for(counts, len(confidence))
+    n = int(each.sum())
+    if not n:
         return not_enough(NO_CONFIDENCE, AGRESTI_COULL)
     errors = (np.asarray(confidence, dtype=float) - np.asarray(right, dtype=float)) ** 2
-    interval = bounded_mean(errors.tolist(), 0.0, 1.0)
-    return Estimate(float(errors.mean()), *interval, len(errors), AGRESTI_COULL)
+    interval = bounded_mean(errors.tolist(), 0.0, 1.0, counts)
+    return Estimate(float(each @ errors) / n, *interval, n, AGRESTI_COULL)
 
 
-def ece(confidence: Sequence[float], right: Sequence[bool], bins: int = BINS) -> Estimate:
+def ece(
+    confidence: Sequence[float],
+    right: Sequence[bool],
+    bins: int = BINS,
+    counts: Sequence[int] | None = None,
+) -> Estimate:
     """The expected calibration error.
 
     Definition: the bins [b/B, (b+1)/B), the last with its upper end; ECE = sum over bins of
@@ -49,31 +57,34 @@ def ece(confidence: Sequence[float], right: Sequence[bool], bins: int = BINS) ->
     Interval: each used bin's share has a Wilson interval at 1 - 0.05 / (used bins), and the ends
     are the least and the largest ECE within all of these, which holds at 95 % or more whatever
     the truth. The value itself tends upward on few cases. Neutral value: 0; lower is better.
-    Parameters: ``confidence`` in [0, 1] and ``right``, shape (n,); ``bins`` B >= 1.
+    Parameters: ``confidence`` in [0, 1] and ``right``, shape (n,); ``bins`` B >= 1; ``counts``,
+    shape (n,): how many cases each entry stands for, one where it is not given.
     Returns: Estimate with ``bins`` besides: of each used one low, high, n, confidence, accuracy.
     Null for n = 0, without bins.
     Source: M. P. Naeini et al., AAAI 2015; equal widths as in Guo et al., ICML 2017.
     """
-    if not len(confidence):
+    each = standing_for(counts, len(confidence))
+    n = int(each.sum())
+    if not n:
         return not_enough(NO_CONFIDENCE, WILSON_BINS, more={"bins": []})
     given, hits = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
     place = np.minimum((given * bins).astype(np.intp), bins - 1)
-    used = [_bin(int(b), bins, given[place == b], hits[place == b]) for b in np.unique(place)]
+    sums = [np.bincount(place, each * one, bins) for one in (np.ones(len(given)), given, hits)]
+    used = [_bin(b, bins, *(float(one[b]) for one in sums)) for b in range(bins) if sums[0][b]]
     gaps = [_gaps(one, 1 - (1 - LEVEL) / len(used)) for one in used]
-    n = len(given)
     value, low, high = (
         sum(one["n"] * gap[i] for one, gap in zip(used, gaps, strict=True)) / n for i in range(3)
     )
     return Estimate(value, low, high, n, WILSON_BINS, more={"bins": used})
 
 
-def _bin(number: int, bins: int, confidence: Floats, right: Floats) -> dict[str, Any]:
+def _bin(number: int, bins: int, n: float, confidence: float, right: float) -> dict[str, Any]:
     return {
         "low": number / bins,
         "high": (number + 1) / bins,
-        "n": len(right),
-        "confidence": float(confidence.mean()),
-        "accuracy": float(right.mean()),
+        "n": int(n),
+        "confidence": confidence / n,
+        "accuracy": right / n,
     }
 
 

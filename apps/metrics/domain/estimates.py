@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 # the score interval is shared with the desk, which is below; its users here read it from here
 from apps.reviews.domain.intervals import LEVEL as LEVEL
@@ -70,7 +71,9 @@ def share(successes: int, n: int, why: str) -> Estimate:
     return Estimate(successes / n, *wilson(successes, n), n, WILSON)
 
 
-def share_by_case(hits: Sequence[int], sizes: Sequence[int], why: str) -> Estimate:
+def share_by_case(
+    hits: Sequence[int], sizes: Sequence[int], why: str, counts: Sequence[int] | None = None
+) -> Estimate:
     """A share of trials that come in groups, such as several judgements of one case.
 
     Definition: p = sum(hits) / sum(sizes). Judgements of one case resemble each other, so that n
@@ -78,16 +81,18 @@ def share_by_case(hits: Sequence[int], sizes: Sequence[int], why: str) -> Estima
     effective number is p (1 - p) / V, at most n, and the interval is Wilson's for it. Where all
     trials agree V says nothing; the number of cases then stands for it, as does 1 for one case.
     What the trials of one person have in common across cases is not in V.
-    Parameters: ``hits`` and ``sizes``, shape (G,), 0 <= hits <= sizes, sizes >= 1; ``why``.
+    Parameters: ``hits`` and ``sizes``, shape (G,), 0 <= hits <= sizes, sizes >= 1; ``why``;
+    ``counts``, shape (G,): how many cases each entry stands for, one where it is not given.
     Returns: Estimate with n = sum(sizes), and ``cases`` and ``n_eff`` besides. Null for G = 0.
     Source: the ratio estimator under cluster sampling (Cochran, Sampling Techniques, ch. 9).
     """
-    cases, n = len(sizes), int(sum(sizes))
+    k, m = np.asarray(hits, dtype=float), np.asarray(sizes, dtype=float)
+    each = standing_for(counts, len(sizes))
+    cases, n = int(each.sum()), int(each @ m)
     if n == 0:
         return not_enough(why, WILSON_BY_CASE, more={"cases": 0})
-    k, m = np.asarray(hits, dtype=float), np.asarray(sizes, dtype=float)
-    p = float(k.sum() / n)
-    spread = float(((k - p * m) ** 2).sum()) / n**2
+    p = float(each @ k) / n
+    spread = float(each @ (k - p * m) ** 2) / n**2
     n_eff = float(cases)
     if cases > 1 and spread > 0:
         n_eff = min(float(n), p * (1 - p) * (cases - 1) / cases / spread)
@@ -95,22 +100,30 @@ def share_by_case(hits: Sequence[int], sizes: Sequence[int], why: str) -> Estima
     return Estimate(p, *wilson_of_share(p, n_eff), n, WILSON_BY_CASE, more=more)
 
 
-def bounded_mean(values: Sequence[float], low: float, high: float) -> tuple[float, float]:
+def standing_for(counts: Sequence[int] | None, size: int) -> npt.NDArray[np.float64]:
+    """How many cases each of ``size`` entries stands for: ``counts``, or one each."""
+    return np.ones(size) if counts is None else np.asarray(counts, dtype=float)
+
+
+def bounded_mean(
+    values: Sequence[float], low: float, high: float, counts: Sequence[int] | None = None
+) -> tuple[float, float]:
     """An interval of a mean of values that have bounds.
 
     Definition: z^2/2 values at each bound are added, then mean +- z sd / sqrt(n + z^2) of all. For
     values 0 and 1 this is the interval of Agresti and Coull. It always holds the plain mean, has
     never the width 0, and is cut at the bounds.
     Parameters: ``values``, shape (n,), within the bounds (a few may lie outside when they are
-    pseudo-values of a difference); n = 0 gives the bounds.
+    pseudo-values of a difference); n = 0 gives the bounds; ``counts``, shape (n,): how many values
+    each stands for, one where it is not given.
     Returns: (low, high) at 95 %.
     Source: A. Agresti, B. A. Coull, Am. Stat. 52 (1998) 119, carried over to bounded values.
     """
     z = z_of(LEVEL)
-    total = len(values) + z * z
-    x = np.asarray(values, dtype=float)
-    mean = (float(x.sum()) + z * z * (low + high) / 2) / total
-    squares = float(((x - mean) ** 2).sum())
+    each, x = standing_for(counts, len(values)), np.asarray(values, dtype=float)
+    total = float(each.sum()) + z * z
+    mean = (float(each @ x) + z * z * (low + high) / 2) / total
+    squares = float(each @ (x - mean) ** 2)
     squares += z * z / 2 * ((low - mean) ** 2 + (high - mean) ** 2)
     half = z * sqrt(squares / total / total)
     return max(low, mean - half), min(high, mean + half)

@@ -141,14 +141,11 @@ def reviewers_report(
     against = Agreement(None, None, None, 0, "no case has the AI's label and a first verdict")
     agreed = alpha(table, seed=seed) if table.size else nobody
     with_ai = kappa(crossed) if crossed.size else against
-    known = (
-        Part(*map(sum, zip(*(one.known_answers for one in reviewers), strict=True)))
-        if reviewers
-        else Part(0, 0)
+    known = Part(
+        sum(one.known_answers.k for one in reviewers), sum(one.known_answers.n for one in reviewers)
     )
-    cards = [
-        scorecard(one, cells, usual_share(cells)) for one in sorted(reviewers, key=lambda r: r.name)
-    ]
+    usual = usual_share(cells)
+    cards = [scorecard(one, cells, usual) for one in sorted(reviewers, key=lambda r: r.name)]
     answers = {
         one.name: share(*one.known_answers, "no known answer was asked of this reviewer")
         for one in reviewers
@@ -156,7 +153,7 @@ def reviewers_report(
     at = places(answers)
     return {
         "alpha": agreement_estimate(agreed, ALPHA).document(),
-        "kappa": agreement_estimate(with_ai, KAPPA).document(),
+        "kappa": agreement_estimate(with_ai, KAPPA).document() | {"between": "ai and people"},
         "known_answer_accuracy": share(*known, "no known answer was asked").document(),
         "reliance": reliance(cells) | over_reliance(cells),
         "by_reviewer": [card | {"place": at[card["reviewer"]]} for card in cards],

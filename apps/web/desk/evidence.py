@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 MAX_ROWS: Final = 200
@@ -30,6 +30,7 @@ IMAGE_STARTS: Final = {
 }
 PDF_START: Final = b"%PDF-"
 _DATA_ADDRESS = re.compile(r"data:([\w.+/-]*)((?:;[\w=.-]+)*?)(;base64)?,", re.IGNORECASE)
+_FIGURE = re.compile(r"[-+]?[\d.,' ]*\d\s?%?", re.ASCII)
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 
 
@@ -62,6 +63,13 @@ class Box:
     height: float
 
 
+class Cell(NamedTuple):
+    """A cell of a table; ``is_number``: its whole column holds numbers alone."""
+
+    text: str
+    is_number: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One piece of evidence, ready to be shown; ``kind`` chooses the template's branch."""
@@ -73,8 +81,8 @@ class Piece:
     notes: Sequence[Note] = ()
     source: str = ""
     boxes: Sequence[Box] = ()
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
+    header: Sequence[Cell] = ()
+    rows: Sequence[Sequence[Cell]] = ()
     address: str = ""
     host: str = ""
     size: int = 0
@@ -298,11 +306,20 @@ def _table(number: int, title: str, content: Any, regions: Sequence[Mapping[str,
     header, rows = found
     cut = len(rows) > MAX_ROWS or len(header) > MAX_COLUMNS
     said = f"{len(rows)} rows and {len(header)} columns; the first {MAX_ROWS} and {MAX_COLUMNS}."
-    shown = [row[:MAX_COLUMNS] for row in rows[:MAX_ROWS]]
+    kinds = [_is_numbers(column) for column in zip(*rows, strict=True)] or [False] * len(header)
+    head, *shown = (
+        [Cell(*pair) for pair in zip(row[:MAX_COLUMNS], kinds, strict=False)]
+        for row in [header, *rows[:MAX_ROWS]]
+    )
     left = said if cut else ""
     return Piece(
-        number, "table", title, notes=notes, header=header[:MAX_COLUMNS], rows=shown, left_out=left
+        number, "table", title, notes=notes, header=head, rows=shown, left_out=left
     )
+
+
+def _is_numbers(column: Sequence[str]) -> bool:
+    held = [text for text in column if text != "–"]
+    return bool(held) and all(_FIGURE.fullmatch(text) for text in held)
 
 
 def _url(number: int, title: str, content: Any, regions: Sequence[Mapping[str, Any]]) -> Piece:

@@ -122,6 +122,7 @@ class CasePage:
     new_rows: Sequence[NewRow]
     reason_codes: Sequence[Mapping[str, str]]
     kept: Mapping[str, str]
+    words_note: str
     sureness: Sequence[tuple[str, str]] = SURENESS
     such: Any = None
     wrong: Any = None
@@ -198,6 +199,7 @@ def case_page(
         new_rows=_new_rows(kept) if takes_new_rows(kind, basis, names) else [],
         reason_codes=[reason_code(code) for code in document.get("reason_codes") or ()],
         kept=kept,
+        words_note="optional" if stage == BLIND else "needed to change or withhold",
     )
 
 
@@ -214,12 +216,14 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _money(amount: Any) -> str:
-    """25000.00 as 25,000.00: an amount at stake is read at a glance."""
+    """25000.0000 as 25,000.00: an amount at stake is read at a glance."""
     if amount is None:
         return ""
-    whole, dot, cents = str(amount).partition(".")
+    whole, _dot, cents = str(amount).partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}{dot}{cents}" if digits.isdigit() else str(amount)
+    if not digits.isdigit():
+        return str(amount)
+    return f"{sign}{int(digits):,}.{cents.rstrip('0').ljust(2, '0')}"
 
 
 def _values(document: Mapping[str, Any]) -> list[Value | None]:

@@ -52,9 +52,9 @@ WITH_OUTPUT: Final = (CONFIRM, CHANGE, WITHHOLD, ESCALATE, ABSTAIN, ASK)
 WITHOUT_OUTPUT: Final = (ANSWER, WITHHOLD, ESCALATE, ABSTAIN, ASK)
 # Own confidence, in words that people use; the share is what is kept.
 SURENESS: Final = (
-    ("0.5", "a guess"),
+    ("0.5", "guess"),
     ("0.65", "leaning"),
-    ("0.8", "fairly sure"),
+    ("0.8", "fairly"),
     ("0.9", "sure"),
     ("0.99", "certain"),
 )

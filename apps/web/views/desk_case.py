@@ -104,7 +104,7 @@ def shown(
         _add_the_past(page, opened)
     strip = undo_context(request)
     page.pending, page.refused = strip["pending"], strip["refused"]
-    context = {"page": page, "banner": banner, **key_context()}
+    context = {"page": page, "banner": banner, "current_page": "desk", **key_context()}
     template = "web/desk/_fragment.html" if is_partial(request) else "web/desk/case.html"
     return render(request, template, context, status=status)
 
@@ -134,6 +134,7 @@ def gone(request: PageRequest, task: UUID, why: str, status: int = 409) -> HttpR
         "is_open": held.status == "open",
         "why": why,
         "kept": kept_form(held.decision.kind, draft.body if draft else None),
+        "current_page": "desk",
         **key_context(),
     }
     template = "web/desk/_gone.html" if is_partial(request) else "web/desk/gone.html"

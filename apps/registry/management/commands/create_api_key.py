@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.accounts.domain.matrix import ROLES
+from apps.accounts.models import User
 from apps.accounts.services import service_key_create
 from apps.common.commands import PlatformCommand
 from apps.common.errors import BadInput, NotFound
@@ -26,6 +27,9 @@ class Command(PlatformCommand):
         parser.add_argument("--role", required=True, help=", ".join(ROLES))
         parser.add_argument("--use-case", default="", metavar="SLUG", help="limit it to a use case")
         parser.add_argument(
+            "--issued-to", default="", metavar="LOGIN", help="the person who holds the key"
+        )
+        parser.add_argument(
             "--expires-days", type=int, metavar="N", help="default: it never expires"
         )
 
@@ -36,6 +40,7 @@ class Command(PlatformCommand):
             name=options["name"],
             role=options["role"],
             use_case=use_case,
+            issued_to=_person(options["issued_to"]),
             expires_at=_expiry(options["expires_days"]),
             reason="create_api_key",
         )
@@ -49,6 +54,7 @@ class Command(PlatformCommand):
             "prefix": row.prefix,
             "role": row.role,
             "use_case": row.use_case or None,
+            "issued_to": row.issued_to.username if row.issued_to else None,
             "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         }
 
@@ -58,6 +64,15 @@ def _existing_use_case(slug: str) -> str:
     if slug and not UseCase.objects.filter(slug=slug).exists():
         raise NotFound(f"there is no use case {slug!r}")
     return slug
+
+
+def _person(login: str) -> User | None:
+    if not login:
+        return None
+    found: User | None = User.objects.filter(username=User.normalize_username(login)).first()
+    if found is None:
+        raise NotFound(f"there is no person with the login {login!r}")
+    return found
 
 
 def _expiry(days: int | None) -> datetime | None:

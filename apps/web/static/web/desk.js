@@ -139,7 +139,7 @@
     const asks = chosen?.value === "ask";
     const needs = Boolean(chosen?.matches("[data-needs-words]"));
     label.textContent = asks ? "Your question" : "Why";
-    note.textContent = needs ? "needed" : chosen ? "optional" : "needed to change or withhold";
+    note.textContent = needs ? "needed" : chosen ? "optional" : note.dataset.default;
     area.required = needs;
   };
 
