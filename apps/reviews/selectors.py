@@ -112,7 +112,7 @@ def queue_states(now: datetime, slugs: Collection[str] | None = None) -> list[Qu
     tasks, seats = _task_counts(now, slugs, limits), _seat_counts(slugs)
     ages, outlooks = _ages(now, slugs), _outlooks(now, slugs, limits)
     names = sorted({*tasks, *seats, *outlooks})
-    nothing: dict[str, Any] = {}
+    nothing: Any = {}
     quiet = Outlook(0.0, MINUTES_A_CASE, 0, 0.0, 0.0, None, None)
     return [
         QueueState(
@@ -220,7 +220,7 @@ def _task_counts(
         overdue=Count("pk", filter=is_open & Q(due_at__lte=now)),
         lapsed=Count("pk", filter=lapsed),
     )
-    return {row["use_case_id"]: row for row in counted}
+    return {row["use_case_id"]: dict(row) for row in counted}
 
 
 def _seat_counts(slugs: Collection[str] | None) -> dict[str, dict[str, Any]]:

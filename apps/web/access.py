@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.accounts.callers import Caller, caller_of_user
 from apps.accounts.domain.matrix import ACTIONS
+from apps.accounts.models import User
 
 View = Callable[..., HttpResponse]
 
@@ -20,6 +21,7 @@ class PageRequest(HttpRequest):
     """A request that came through a door below: it knows who calls."""
 
     caller: Caller
+    user: User
 
 
 def signed_in(view: View) -> View:

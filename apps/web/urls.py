@@ -25,7 +25,5 @@ urlpatterns = [
     path("desk/case/<uuid:task>/renew/", desk_case.renew, name="desk_renew"),
     path("desk/case/<uuid:task>/release/", desk_case.release, name="desk_release"),
     path("desk/case/<uuid:task>/forget/", desk_case.forget, name="desk_forget"),
-    path(
-        "desk/case/<uuid:task>/evidence/<int:number>/", desk_case.evidence, name="desk_evidence"
-    ),
+    path("desk/case/<uuid:task>/evidence/<int:number>/", desk_case.evidence, name="desk_evidence"),
 ]

@@ -84,7 +84,9 @@ def take_in(
 def take_one(*, actor: Actor, arrival: Arrival) -> tuple[Taken, dict[str, Any] | None]:
     """Take one decision in; its answer, unless it was there already or is refused."""
     done = _committed(actor, arrival.valid.use_case, [arrival], past=False)
-    return done.taken[0], done.recorder and answer_when_written(done.recorder.written(0))
+    if done.recorder is None:
+        return done.taken[0], None
+    return done.taken[0], answer_when_written(done.recorder.written(0))
 
 
 def _committed(actor: Actor, use_case: str, arrivals: Sequence[Arrival], past: bool) -> _Attempt:

@@ -67,7 +67,8 @@ def reroutes_finish() -> int:
     for asked in _unfinished():
         try:
             done += _finish(asked)
-        except (PlatformError, DatabaseError) as error:  # one use case's fault must not keep the others waiting
+        except (PlatformError, DatabaseError) as error:
+            # one use case's fault must not keep the others waiting
             failed = failed or error
     if failed is not None:
         raise failed

@@ -106,7 +106,7 @@ class DecisionsView(ApiView):
         taken, given = take_one(actor=caller.actor, arrival=found)
         _refuse(taken)
         if given is None:
-            standing = first_answer(Decision.objects.get(pk=taken.id))
+            standing = first_answer(Decision.objects.get(pk=str(taken.id)))
             return Response(AnswerDocument(**standing).model_dump(mode="json"))
         return Created(AnswerDocument(**given), reverse("api:decision", kwargs={"id": taken.id}))
 

@@ -90,7 +90,7 @@ class KeysView(ApiView):
             name=body.name,
             role=body.role,
             use_case=scope_for(caller, body.use_case),
-            issued_to=body.issued_to and person_named(body.issued_to, "/issued_to"),
+            issued_to=person_named(body.issued_to, "/issued_to") if body.issued_to else None,
             expires_at=body.expires_at,
             reason=body.reason,
         )

@@ -240,7 +240,8 @@ class RenewalView(ApiView):
             now=timezone.now(),
             actor=caller.actor,
         )
-        return LeaseDocument(task=id, lease=body.lease, lease_expires_at=seat.lease_expires_at)
+        until: Any = seat.lease_expires_at
+        return LeaseDocument(task=id, lease=body.lease, lease_expires_at=until)
 
 
 class ReleaseView(ApiView):
@@ -412,10 +413,12 @@ def _seats_of(task: ReviewTask) -> QuerySet[Seat]:
 def _seat(seat: Seat, leads: bool) -> SeatDocument:
     holder = seat.holder.username if leads and seat.holder else None
     assigned = seat.assigned_to.username if leads and seat.assigned_to else None
+    stage: Any = seat.stage
+    state: Any = seat.state
     return SeatDocument(
         number=seat.number,
-        stage=seat.stage,
-        state=seat.state,
+        stage=stage,
+        state=state,
         holder=holder,
         assigned_to=assigned,
         lease_expires_at=seat.lease_expires_at if leads else None,

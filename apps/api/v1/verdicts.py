@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -109,7 +109,7 @@ def opened_document(opened: Opened) -> OpenedDocument:
     return OpenedDocument(
         task=opened.task.pk,
         decision=opened.task.decision_id,
-        stage=opened.case.stage,
+        stage=cast(StageName, opened.case.stage),
         lease=opened.lease,
         lease_expires_at=opened.lease_expires_at,
         shown_hash=opened.case.shown_hash,
@@ -153,12 +153,12 @@ class VerdictView(ApiView):
 def _submitted(done: Submitted) -> SubmittedDocument:
     return SubmittedDocument(
         task=done.task.pk,
-        task_status=done.task.status,
+        task_status=cast(TaskStatus, done.task.status),
         decision=done.decision.pk,
         status=done.decision.status,
-        verdict=done.review.verdict,
+        verdict=cast(VerdictName, done.review.verdict),
         final=done.review.final,
-        stage=done.stage,
+        stage=cast("StageName | None", done.stage),
         known_answer=None if done.known is None else KnownFeedback(**done.known),
     )
 
@@ -191,7 +191,10 @@ class InformationView(ApiView):
         review_task_for(caller, id, "review.inform")
         task = review_inform(actor=caller.actor, task_id=id, text=body.text)
         return WaitingTaskDocument(
-            task=task.pk, status=task.status, due_at=task.due_at, paused_until=task.paused_until
+            task=task.pk,
+            status=cast(TaskStatus, task.status),
+            due_at=task.due_at,
+            paused_until=task.paused_until,
         )
 
 

@@ -32,7 +32,7 @@ def _marks(named: dict[str, Any]) -> str:
 def _one(asker: Asker, where: str, more: dict[str, Any]) -> Seat | None:
     eligible, parameters = asker.eligible()
     return seat_of(
-        f"SELECT {SEAT.of('s')} FROM {JOINED} WHERE {where} AND {eligible} "  # noqa: S608
+        f"SELECT {SEAT.of('s')} FROM {JOINED} WHERE {where} AND {eligible} "
         "ORDER BY s.rank, s.id LIMIT 1",
         {**parameters, **more},
     )

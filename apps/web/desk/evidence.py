@@ -312,9 +312,7 @@ def _table(number: int, title: str, content: Any, regions: Sequence[Mapping[str,
         for row in [header, *rows[:MAX_ROWS]]
     )
     left = said if cut else ""
-    return Piece(
-        number, "table", title, notes=notes, header=head, rows=shown, left_out=left
-    )
+    return Piece(number, "table", title, notes=notes, header=head, rows=shown, left_out=left)
 
 
 def _is_numbers(column: Sequence[str]) -> bool:

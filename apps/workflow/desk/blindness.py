@@ -50,7 +50,8 @@ def hidden_from(caller: Caller, decisions: Iterable[UUID]) -> set[UUID]:
 def _person_of(caller: Caller) -> User | None:
     if caller.user is not None or caller.key is None:
         return caller.user
-    return User.objects.filter(username=login_of(caller.key)).first()
+    found: User | None = User.objects.filter(username=login_of(caller.key)).first()
+    return found
 
 
 def _checks_of(person: User | None, tasks: list[UUID]) -> set[UUID]:
