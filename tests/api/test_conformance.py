@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from apps.accounts.qualifications import qualification_grant
 from apps.accounts.services import service_key_create
 from apps.api.schema import openapi_document
 from apps.policies.services import policy_draft
@@ -35,8 +36,11 @@ from apps.registry.services import (
     decision_right_grant,
     model_version_register,
 )
+from apps.reviews.absences import absence_add
+from apps.reviews.models import ReviewTask
 from apps.supervision.mandates import mandate_issue
 from tests.api.conftest import ROOT
+from tests.services.gates import body, policy_in_force, send
 
 CHECKS = [
     not_a_server_error,
@@ -96,8 +100,22 @@ def there(make_use_case: Any, make_person: Any, actor: Any, sealed: Any) -> dict
         valid_to=timezone.now() + timedelta(days=1),
         reason="needed",
     )
+    open_case = make_use_case("open-cases")
+    policy_in_force(open_case, always_review_labels=["deny"])
+    send(open_case, body("waits", label="deny"))
+    skill = qualification_grant(actor=actor, user=person, skill="credit", reason="examined")
+    absence = absence_add(
+        actor=actor,
+        person=person,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(days=1),
+        reason="leave",
+    )
     sealed()
     ids = {
+        "reviews": ReviewTask.objects.get().pk,
+        "qualifications": skill.pk,
+        "absences": absence.pk,
         "model-versions": version.pk,
         "decision-rights": right.pk,
         "people": person.role_grants.get().pk,

@@ -16,11 +16,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.accounts.qualifications import qualification_grant
 from apps.api.parsers import MAX_BODY
 from apps.api.urls import urlpatterns
 from apps.api.v1 import people
 from apps.audit import events
 from apps.audit.models import AccessEvent, RepeatedEvent
+from apps.decisions.models import Decision
 from apps.registry.models import UseCase
 from apps.registry.services import (
     ai_system_register,
@@ -28,6 +30,8 @@ from apps.registry.services import (
     model_version_register,
     use_case_update,
 )
+from apps.reviews.absences import absence_add
+from apps.reviews.known_answers import known_answer_enter
 from apps.supervision.mandates import mandate_issue
 from tests.api.conftest import ROOT, ApiClient
 from tests.services.gates import body, policy_in_force, send
@@ -316,8 +320,20 @@ def grow(count: int, make_person: Any, make_use_case: Any, actor: Any, sealed: A
         decision_right_grant(
             actor=actor, use_case=case, right="stop", person=person, reason="appointed"
         )
-        policy_in_force(case)
-        send(case, body(f"decision-{n}"))
+        policy_in_force(case, always_review_labels=["deny"])
+        send(case, body(f"decision-{n}"), body(f"waits-{n}", label="deny"))
+        decided = Decision.objects.get(external_id=f"decision-{n}")
+        known_answer_enter(
+            actor=actor, decision_id=decided.pk, output={"label": "approve"}, reason="observed"
+        )
+        qualification_grant(actor=actor, user=person, skill="credit", reason="examined")
+        absence_add(
+            actor=actor,
+            person=person,
+            starts_at=timezone.now(),
+            ends_at=timezone.now() + timedelta(days=1),
+            reason="leave",
+        )
         mandate_issue(
             actor=actor,
             use_case=case,
@@ -342,6 +358,10 @@ LISTS = {
     "person-roles": {"username": "person-0"},
     "keys": {},
     "records": {},
+    "reviews": {},
+    "known-answers": {},
+    "absences": {},
+    "qualifications": {},
 }
 
 

@@ -213,9 +213,10 @@ def test_the_history_cannot_be_reverted_from_its_page(client: Client, make_perso
 
 
 def test_a_role_is_granted_and_revoked_each_with_its_record(
-    client: Client, make_person: Any
+    client: Client, make_person: Any, make_use_case: Any
 ) -> None:
     rita = make_person("rita")
+    make_use_case("loan-approval")
     data = {"user": rita.pk, "role": "risk_lead", "use_case": "loan-approval", "reason": REASON}
     assert client.post(page(RoleGrant), data).status_code == 302
     grant = RoleGrant.objects.get(user=rita)

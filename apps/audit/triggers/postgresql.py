@@ -141,7 +141,7 @@ def install(connection: BaseDatabaseWrapper, tables: set[str]) -> None:
             # still serves when they are full.
             cursor.execute(
                 f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
-                f"SET enable_seqscan = off AS $body${body}$body$"
+                f"SET enable_seqscan = off SET jit = off AS $body${body}$body$"
             )
         for table, name, *_rest in _present(connection):
             if name.startswith(PREFIX) and (table, name) not in names:

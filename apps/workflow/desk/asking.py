@@ -22,6 +22,7 @@ from apps.reviews.reviewing import Said, review_begun, review_say
 from apps.reviews.seats import seat_free
 from apps.workflow.desk.machines import is_machine
 from apps.workflow.desk.settling import Desk
+from apps.workflow.desk.sweeping import for_each
 from apps.workflow.desk.words import INFORMATION, QUESTION, dialogue, words_add
 
 USED: Final = "paused_minutes"  # in the task's ruling: working minutes that did not count so far
@@ -123,7 +124,7 @@ def pauses_end(now: datetime) -> int:
     """Pauses that reached their limit: the clock goes on although the answer is missing."""
     over = ReviewTask.objects.filter(status="open", paused_until__lte=now)
     keys = list(over.order_by("paused_until").values_list("pk", flat=True)[:BATCH])
-    return sum(_end_pause(key, now) for key in keys)
+    return for_each(keys, lambda key: _end_pause(key, now))
 
 
 @transaction.atomic

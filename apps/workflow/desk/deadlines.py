@@ -29,6 +29,7 @@ from apps.workflow.desk.settling import (
     task_close,
     tell_escalated,
 )
+from apps.workflow.desk.sweeping import for_each
 
 CLOCK: Final = Actor.system("desk")
 BATCH: Final = 500
@@ -43,7 +44,7 @@ def deadlines_sweep(now: datetime) -> int:
     """Escalate what is overdue, or let the fallback decide; returns how many tasks moved."""
     overdue = ReviewTask.objects.filter(status="open", due_at__lte=now, paused_at=None)
     keys = list(overdue.order_by("due_at").values_list("pk", flat=True)[:BATCH])
-    return sum(_lapse(key, now) for key in keys)
+    return for_each(keys, lambda key: _lapse(key, now))
 
 
 @transaction.atomic
@@ -106,7 +107,7 @@ def escalated_seats_follow(now: datetime) -> int:
         state="free", stage="review", task__status="open", task__level__gt=0, pool__role=""
     ).exclude(task__role="")
     keys = set(strays.values_list("task", flat=True)[:BATCH])
-    return sum(_follow_one(key, now) for key in sorted(keys))
+    return for_each(sorted(keys), lambda key: _follow_one(key, now))
 
 
 @transaction.atomic
@@ -125,7 +126,7 @@ def blind_answers_stand(now: datetime) -> int:
     """A blind answer whose lease ran out before the second verdict is the verdict."""
     over = Seat.objects.filter(state="leased", answered=True, lease_expires_at__lte=now)
     keys = list(over.order_by("lease_expires_at").values_list("pk", "task")[:BATCH])
-    return sum(_stand(seat, task, now) for seat, task in keys)
+    return for_each(keys, lambda pair: _stand(*pair, now))
 
 
 @transaction.atomic
@@ -162,9 +163,8 @@ def leases_of_the_inactive_end(now: datetime) -> int:
     held = Seat.objects.filter(state="leased", holder__is_active=False)
     keys = list(held.values_list("pk", flat=True)[:BATCH])
     given = Seat.objects.filter(state="free", assigned_to__is_active=False)
-    return sum(_end_lease(key, now) for key in keys) + int(
-        given.update(assigned_to=None, not_before=None)
-    )
+    back = int(given.update(assigned_to=None, not_before=None))
+    return back + for_each(keys, lambda key: _end_lease(key, now))
 
 
 @transaction.atomic

@@ -15,9 +15,10 @@ from apps.audit.events import Event, record_event
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import Conflict
 from apps.decisions.selectors import payload_of
+from apps.policies.models import PolicyVersion
 from apps.registry.models import Lifecycle, UseCase
 from apps.reviews.models import Review, ReviewTask, Seat
-from apps.reviews.pools import caller_for, pools_served
+from apps.reviews.pools import caller_for, missing_for, pool_for
 from apps.reviews.seats import held_seat, seat_claim, seat_free
 from apps.workflow.desk.case import Case, case_for, standing_policy
 from apps.workflow.desk.checking import known_is_due, known_seat, practice_seat
@@ -128,14 +129,26 @@ def _leased(actor: Actor, person: User, made: Seat, now: datetime) -> Seat | Non
 
 
 def _practice_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Seat | None:
-    served = pools_served(caller_for(actor, person), person, now, slug)
-    live = UseCase.objects.filter(slug__in=served.use_cases, lifecycle=Lifecycle.LIVE)
-    for use_case in live.order_by("slug"):
+    caller = caller_for(actor, person)
+    for use_case in _practised(slug):
         policy = standing_policy(use_case, now)
-        made = policy and practice_seat(actor, person, use_case, policy, now)
-        if made:
-            return _leased(actor, person, made, now)
+        if policy is None:
+            continue
+        pool = pool_for(use_case.slug, skills=policy.document["skills"])
+        if missing_for(caller, person, pool, now) is None:
+            made = practice_seat(actor, person, use_case, policy, now)
+            if made is not None:
+                return _leased(actor, person, made, now)
     return None
+
+
+def _practised(slug: str | None) -> list[UseCase]:
+    """Live use cases whose policy asks that nobody gets fewer than so many cases a week."""
+    active = PolicyVersion.objects.filter(status="active").select_related("use_case")
+    active = active.filter(use_case__lifecycle=Lifecycle.LIVE).order_by("use_case")
+    if slug is not None:
+        active = active.filter(use_case=slug)
+    return [policy.use_case for policy in active if policy.document.get("min_weekly_cases")]
 
 
 def _open(actor: Actor, person: User, seat: Seat, now: datetime) -> Opened:

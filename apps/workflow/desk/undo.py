@@ -17,6 +17,7 @@ from apps.reviews.models import Draft, Seat
 from apps.workflow.desk.asking import task_lock
 from apps.workflow.desk.submission import Submission
 from apps.workflow.desk.submitting import TakenBack, review_submit, sit_down
+from apps.workflow.desk.sweeping import for_each
 
 UNDO: Final = timedelta(seconds=10)
 MARGIN: Final = timedelta(minutes=2)  # what a late sweep may take before the lease ends
@@ -84,7 +85,7 @@ def drafts_submit_due(now: datetime, *, person: User | None = None) -> int:
     if person is not None:
         due = due.filter(person=person)
     keys = list(due.order_by("submit_at").values_list("pk", flat=True)[:BATCH])
-    return sum(_submit_one(key, now) for key in keys)
+    return for_each(keys, lambda key: _submit_one(key, now))
 
 
 def _submit_one(key: int, now: datetime) -> int:
