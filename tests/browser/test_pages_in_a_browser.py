@@ -58,8 +58,8 @@ NAVIGATION = {
         "Administration",
     ],
     "aud": ["Start", "Use cases", "Audit trail", "Trail health", "People and roles"],
-    "rita": ["Start", "Use cases", "People and roles"],
-    "rex": ["Start", "Use cases"],
+    "rita": ["Start", "My queue", "Use cases", "People and roles"],
+    "rex": ["Start", "My queue", "Use cases"],
 }
 
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 SignedIn = Callable[..., Client]
 
 PAGES = {
+    "/desk/": "review.take",
     "/use-cases/": "use_case.view",
     "/use-cases/loan-approval/": "use_case.view",
     "/audit/": "audit.view",
