@@ -64,6 +64,8 @@ class _ReviewRow(NamedTuple):
     label: str | None
     initial_label: str | None
     saw_ai: bool | None
+    machine: bool
+    stage: str
 
 
 Row = TypeVar("Row", _OutcomeRow, _ReviewRow)
@@ -159,9 +161,14 @@ def _in_effect(row: _DecisionRow, reviews: list[_ReviewRow], labels: Labels) -> 
 
 
 def _first_verdicts(reviews: list[_ReviewRow]) -> tuple[str, ...]:
-    """One a person: who judged a case twice is counted by the earlier judgement."""
+    """One a person: who judged a case twice is counted by the earlier judgement.
+
+    Machine verdicts and adjudications are none.
+    """
     found: dict[UUID, str] = {}
     for review in reviews:
+        if review.machine or review.stage != "review":
+            continue
         first = first_verdict(review.initial_label, review.label, review.saw_ai)
         if first is not None:
             found.setdefault(review.reviewer_id, first)
