@@ -24,7 +24,7 @@ from apps.decisions.models import IngestRun
 from apps.registry.models import UseCase
 from apps.workflow.arrivals import decision_schema
 from apps.workflow.lines import Chunk, LineReader, RecordFile
-from apps.workflow.read_ahead import chunks_ahead
+from apps.workflow.read_ahead import chunks_ahead, collecting_rarely
 from apps.workflow.rejections import RejectedFile, Rejection
 from apps.workflow.taken import Taken
 
@@ -109,7 +109,7 @@ class FileRun(Generic[T]):
         self.rejected.run = f"{self.file.records}-{identity[:16]}"
         report = self._report(run)
         report.rejections_lost = self.rejected.cut(run.line) < run.rejected
-        with closing(self._reader(run.line)) as reader:
+        with collecting_rarely(), closing(self._reader(run.line)) as reader:
             for chunk in self._chunks(reader, tell):
                 self._take(run, chunk)
             report.repeats = reader.repeats

@@ -13,7 +13,7 @@ import os
 import pickle
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,6 +33,19 @@ class _End(NamedTuple):
 
     repeats: int
     fault: tuple[FieldError, ...] = ()
+
+
+@contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """The collector need not walk through all that was loaded before, again and again."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def chunks_ahead(reader: LineReader[T]) -> Chunks[T]:
@@ -92,10 +105,8 @@ def _receive(receiver: Connection) -> Any:
 def _read(reader: LineReader[Any], receiver: Connection, sender: Connection) -> None:
     """The reading process: it ends with its file, or when nobody listens any more."""
     receiver.close()
-    gc.freeze()  # the collector need not walk through all that was loaded before, again and again
-    gc.set_threshold(COLLECTED_AT)
     fault: tuple[FieldError, ...] = ()
-    with suppress(BrokenPipeError, KeyboardInterrupt):
+    with collecting_rarely(), suppress(BrokenPipeError, KeyboardInterrupt):
         try:
             for chunk in reader.chunks():
                 sender.send_bytes(pickle.dumps(chunk, PROTOCOL))
