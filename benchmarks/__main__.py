@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import gate, ledger
+from benchmarks import desk, gate, ledger
 from benchmarks.bench import Bench
 from benchmarks.database import own_database
 from benchmarks.figures import Figure
@@ -29,6 +29,8 @@ TABLE: dict[str, Benchmark] = {
     "gate-routing": gate.routing,
     "gate-growth": gate.growing,
     "gate-import-reviews": gate.importing,
+    "desk-claim": desk.claiming,
+    "desk-http": desk.serving,
 }
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from apps.common.fields import ExactDecimalField, StoredJSONField
 from apps.common.history import TrackedHistory
@@ -108,6 +110,13 @@ class Decision(TrackedModel):
                 fields=["subject_pseudonym"],
                 name="decision_subject",
                 condition=models.Q(subject_pseudonym__isnull=False),
+            ),
+            # a day's decisions, when figures are counted. Rows stand nearly in the order of time,
+            # so block ranges do on PostgreSQL, and cost ingest next to nothing; what was imported
+            # out of order makes a day read more blocks, no less right. SQLite makes it an ordinary
+            # one.
+            BrinIndex(
+                Coalesce("decided_at", "created_at"), name="decision_day_brin", pages_per_range=32
             ),
         ]
 

@@ -21,6 +21,7 @@ from apps.reviews.models import Review
 
 CHUNK = 5_000
 UNSEEN_LANES = ("automatic", "supervised")
+CHECKS = ("known", "practice")  # given to see how well people decide: they decide nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def read_cases(use_case: UseCase, window: Window) -> Iterator[Case]:
     """The cases of a window, in the order of their decisions' ids."""
     labels = labels_of(use_case)
     outcomes = _Beside(_rows_of(Outcome, _OutcomeRow, use_case.slug, window))
-    reviews = _Beside(_rows_of(Review, _ReviewRow, use_case.slug, window))
+    reviews = _Beside(_reviews(use_case.slug, window))
     for decision in _decisions(use_case.slug, window):
         newest = outcomes.of(decision.id)[-1:]
         yield _case(decision, newest[0] if newest else None, reviews.of(decision.id), labels)
@@ -91,9 +92,19 @@ def _decisions(slug: str, window: Window) -> Iterator[_DecisionRow]:
         yield _DecisionRow(*values)
 
 
-def _rows_of(model: Any, row: type[Row], slug: str, window: Window) -> Iterator[Row]:
+def _reviews(slug: str, window: Window) -> Iterator[_ReviewRow]:
+    """Without those of known answers and of practice: they came after the fact, to a case chosen
+    for its reviewer, and would count one decision again and again."""
+    return _rows_of(Review, _ReviewRow, slug, window, without={"task__kind__in": CHECKS})
+
+
+def _rows_of(
+    model: Any, row: type[Row], slug: str, window: Window, without: dict[str, Any] | None = None
+) -> Iterator[Row]:
     """What belongs to the window's decisions, a decision's own together, oldest first."""
     rows = model.objects.filter(use_case_id=slug, **window.conditions("decision__"))
+    if without:
+        rows = rows.exclude(**without)
     # Ids are ordered by time, so that the newest outcome is the one with the largest id.
     ordered = rows.order_by("decision_id", "id")
     for values in ordered.values_list(*row._fields).iterator(chunk_size=CHUNK):

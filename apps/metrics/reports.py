@@ -1,29 +1,31 @@
-"""Reports of a use case: which kinds there are, over which window, as one JSON object each."""
+"""Reports of a use case: made from cells, stored with all that they rest on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
 
 from apps.accounts.callers import Caller
+from apps.audit import ledger
+from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, FieldError
 from apps.decisions.domain.checks import check_date, check_time
 from apps.decisions.domain.faults import RefusedError
-from apps.metrics.domain.accuracy import accuracy_report
-from apps.metrics.first_reading import Window, labels_of, read_cases
+from apps.metrics.cells.window import WindowCells, cells_keep, read_cells
+from apps.metrics.code_version import code_version, libraries
+from apps.metrics.facts import Facts, facts_of, written
+from apps.metrics.first_reading import Window
+from apps.metrics.kinds.catalogue import KINDS as KINDS
+from apps.metrics.kinds.drift import Reference
+from apps.metrics.models import ReferenceProfile, Report
 from apps.metrics.selectors import use_cases_to_report
 from apps.registry.models import UseCase
 
-DAY = len("2026-11-02")
-
-
-def accuracy_of(use_case: UseCase, window: Window) -> dict[str, Any]:
-    """The accuracy of a use case's decisions in a window."""
-    return accuracy_report(read_cases(use_case, window), labels_of(use_case))
-
-
-KINDS: Mapping[str, Callable[[UseCase, Window], dict[str, Any]]] = {"accuracy": accuracy_of}
+DAY: Final = len("2026-11-02")
 
 
 def run_reports(
@@ -33,28 +35,128 @@ def run_reports(
     kinds: Sequence[str] = tuple(KINDS),
     window: Window | None = None,
 ) -> list[dict[str, Any]]:
-    """A document for each use case: the window, and a report of each kind."""
+    """A document for each use case: the window, and a report of each kind, which is stored."""
     window = window or Window()
+    check_kinds(kinds)
+    found = use_cases_to_report(caller, use_case)
+    return [_document(caller.actor, one, list(dict.fromkeys(kinds)), window) for one in found]
+
+
+def _document(
+    actor: Actor, use_case: UseCase, kinds: Sequence[str], window: Window
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "use_case": use_case.slug,
+        "from": written(window.begin),
+        "to": written(window.end),
+    }
+    for place, kind in enumerate(kinds):
+        # the days that changed are counted again once, so that all kinds speak of the same rows
+        report = report_run(
+            actor=actor, use_case=use_case, kind=kind, window=window, refresh=place == 0
+        )
+        found[kind] = report.result
+    return found
+
+
+def report_run(
+    *,
+    actor: Actor,
+    use_case: UseCase,
+    kind: str,
+    window: Window | None = None,
+    scheduled_for: date | None = None,
+    refresh: bool = True,
+) -> Report:
+    """Make one report from the cells of a window, and store it.
+
+    ``refresh``: days that changed are counted again before. A figure that cannot be had is null and
+    says why; the report is made all the same.
+
+    Raises: BadInput: no such kind, or a window that ends before it begins.
+    """
+    require_actor(actor)
+    check_kinds([kind])
+    window = checked_window(window or Window())
+    made = KINDS[kind]
+    head = ledger.head()
+    cells = read_cells(use_case, window, made.families, refresh=refresh)
+    facts = facts_of(kind, use_case, window, cells, timezone.now())
+    reference = reference_cells(use_case, kind, facts)
+    report = Report(
+        use_case=use_case,
+        kind=kind,
+        begin=window.begin,
+        end=window.end,
+        parameters={
+            "facts": facts,
+            "libraries": libraries(),
+            "reference_cells": [] if reference is None else reference.used,
+        },
+        code_version=code_version(),
+        cells=cells.used,
+        tree_size=0 if head is None else head.tree_size,
+        root_hash="" if head is None else head.root_hash.hex(),
+        result=figures_of(kind, cells, facts, reference),
+        created_at=timezone.now(),
+        scheduled_for=scheduled_for,
+    )
+    with transaction.atomic():
+        for one in (cells, reference):
+            if one is not None:
+                cells_keep(one)
+        report.save(actor=actor, reason=f"report of {kind}")
+    return report
+
+
+def reference_cells(use_case: UseCase, kind: str, facts: Facts) -> WindowCells | None:
+    """The cells of the reference window, for a kind that is compared with one."""
+    if not KINDS[kind].reference or facts["profile"] is None:
+        return None
+    begin, end = (_midnight(facts[name]) for name in ("reference_from", "reference_to"))
+    return read_cells(use_case, Window(begin, end), KINDS[kind].reference, refresh=False)
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(), UTC)
+
+
+def figures_of(
+    kind: str, cells: WindowCells, facts: Facts, reference: WindowCells | None
+) -> dict[str, Any]:
+    """The figures of a report: nothing but these arguments, and the profile they name, goes in."""
+    made = KINDS[kind]
+    if not made.reference:
+        return made.report(cells, facts)
+    if reference is None:
+        return made.report(cells, facts, None)
+    profile = ReferenceProfile.objects.get(pk=facts["profile"])
+    return made.report(cells, facts, Reference(profile.document, reference))
+
+
+# --- What is asked for ----------------------------------------------------------------------
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """BadInput naming each kind that there is not."""
     faults = [_unknown_kind(kind) for kind in kinds if kind not in KINDS]
     if faults:
         raise BadInput(faults)
-    return [
-        {
-            "use_case": found.slug,
-            "from": _written(window.begin),
-            "to": _written(window.end),
-            **{kind: KINDS[kind](found, window) for kind in dict.fromkeys(kinds)},
-        }
-        for found in use_cases_to_report(caller, use_case)
-    ]
 
 
 def _unknown_kind(kind: str) -> FieldError:
     return FieldError("/kind", f"{kind!r} is not a kind of report; allowed: {', '.join(KINDS)}")
 
 
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def checked_window(window: Window) -> Window:
+    """BadInput for a window that ends before it begins, or as it begins."""
+    if window.begin and window.end and window.begin >= window.end:
+        raise BadInput([_upside_down(written(window.begin), written(window.end))])
+    return window
+
+
+def _upside_down(begin: str | None, end: str | None) -> FieldError:
+    return FieldError("/to", f"{end} is not after from={begin}: the window would hold nothing")
 
 
 def read_window(begin: str | None, end: str | None) -> Window:
@@ -62,8 +164,7 @@ def read_window(begin: str | None, end: str | None) -> Window:
     faults: list[FieldError] = []
     window = Window(_moment("/from", begin, faults), _moment("/to", end, faults))
     if window.begin and window.end and window.begin >= window.end:
-        detail = f"{end} is not after from={begin}: the window would hold nothing"
-        faults.append(FieldError("/to", detail))
+        faults.append(_upside_down(begin, end))
     if faults:
         raise BadInput(faults)
     return window

@@ -15,7 +15,6 @@ from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, Conflict, NotFound
 from apps.common.saving import checked_reason
 from apps.decisions.domain.content import subject_pseudonym
-from apps.reviews.absences import stood_in_for
 from apps.reviews.domain.eligibility import interest
 from apps.reviews.models import Assignment, Review, ReviewTask, Seat
 from apps.reviews.pools import caller_for, missing_for, pseudonym_key
@@ -232,9 +231,3 @@ def _record(
     )
     row.save(actor=actor, reason=reason)
     return row
-
-
-def assigned_count(person: User, now: datetime) -> int:
-    """How many seats wait for ``person`` by name, or for whom they stand in for."""
-    keys = [person.pk, *stood_in_for(person, now)]
-    return Seat.objects.filter(assigned_to__in=keys, state="free", task__status="open").count()

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -22,7 +23,7 @@ from apps.decisions.services import checked_final, content_add, decision_lock
 from apps.policies.domain.sampling import draw
 from apps.policies.seeds import seed_for
 from apps.registry.models import UseCase
-from apps.reviews.models import KnownAnswer, Review
+from apps.reviews.models import KnownAnswer, Review, ReviewTask
 
 PART: Final = "known_answer"
 AMONG: Final = 500  # active known answers that a draw chooses from
@@ -135,3 +136,15 @@ def known_for(person: User, use_case: UseCase) -> KnownAnswer | None:
     drawn = min(keys, key=lambda pk: draw(seed, f"known-answer:{person.pk}:{pk}"))
     found: KnownAnswer = KnownAnswer.objects.select_related("decision__use_case").get(pk=drawn)
     return found
+
+
+def own_checks(person: User) -> QuerySet[Any]:
+    """Keys of the tasks by which ``person`` is checked, or gets practice: those they have, and
+    those they answered."""
+    held = Q(seats__holder=person, seats__state="leased")
+    given = Q(seats__assigned_to=person, seats__state="free")
+    checks: Any = ReviewTask.objects.filter(kind__in=("known", "practice"))
+    now = checks.filter(held | given).values("pk")
+    answered = Review.objects.filter(reviewer=person, task__isnull=False).values("task")
+    keys: QuerySet[Any] = checks.filter(Q(pk__in=now) | Q(pk__in=answered)).values("pk")
+    return keys

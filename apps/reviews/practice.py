@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -31,9 +31,9 @@ def qualifications_lapse(now: datetime) -> int:
 
     Safe to run twice: what has ended is not found again.
     """
-    asked, ended = _asked_skills(), 0
+    asked, ended = asked_skills(), 0
     held = Qualification.objects.filter(status="held").select_related("user").order_by("pk")
-    cases = _last_cases()
+    cases = last_cases()
     for row in held.iterator():
         evidence = _over(row, now) or _unpractised(row, asked.get(row.skill, ()), cases, now)
         if evidence is not None:
@@ -61,22 +61,39 @@ def _over(row: Qualification, now: datetime) -> dict[str, Any] | None:
     return {"why": "its time is over", "valid_until": row.valid_until.isoformat()}
 
 
-def _unpractised(
-    row: Qualification,
-    asked: Sequence[Asked],
-    cases: Mapping[tuple[Any, str], datetime],
-    now: datetime,
-) -> dict[str, Any] | None:
-    """Where several use cases ask for the skill, the longest of their pauses is allowed."""
+class Practice(NamedTuple):
+    """When a skill was last used, and when it lapses unless it is used before."""
+
+    days: int
+    last: datetime
+    until: datetime
+
+
+def practice_of(
+    row: Qualification, asked: Sequence[Asked], cases: Mapping[tuple[Any, str], datetime]
+) -> Practice | None:
+    """None where no pause ends it. Where several use cases ask for the skill, the longest of their
+    pauses is allowed."""
     places = [place for place in asked if row.use_case in ("", place.use_case)]
     limits = [place.days for place in places]
     if not limits or None in limits:
         return None
     days = max(limit for limit in limits if limit is not None)
     last = last_practice(row.granted_at, [cases.get((row.user_id, p.use_case)) for p in places])
-    if now < last + timedelta(days=days):
+    return Practice(days, last, last + timedelta(days=days))
+
+
+def _unpractised(
+    row: Qualification,
+    asked: Sequence[Asked],
+    cases: Mapping[tuple[Any, str], datetime],
+    now: datetime,
+) -> dict[str, Any] | None:
+    found = practice_of(row, asked, cases)
+    if found is None or now < found.until:
         return None
-    return {"why": f"{days} days without a case", "days": days, "last": last.isoformat()}
+    why = f"{found.days} days without a case"
+    return {"why": why, "days": found.days, "last": found.last.isoformat()}
 
 
 def last_practice(granted_at: datetime, cases: Sequence[datetime | None]) -> datetime:
@@ -84,7 +101,8 @@ def last_practice(granted_at: datetime, cases: Sequence[datetime | None]) -> dat
     return max([granted_at, *(moment for moment in cases if moment is not None)])
 
 
-def _asked_skills() -> dict[str, list[Asked]]:
+def asked_skills() -> dict[str, list[Asked]]:
+    """Skill -> the use cases whose policies in force ask for it."""
     found: dict[str, list[Asked]] = defaultdict(list)
     active = PolicyVersion.objects.filter(status=PolicyStatus.ACTIVE)
     for slug, document in active.values_list("use_case_id", "document"):
@@ -93,8 +111,10 @@ def _asked_skills() -> dict[str, list[Asked]]:
     return found
 
 
-def _last_cases() -> dict[tuple[Any, str], datetime]:
-    """(person, use case) -> their newest verdict here. What was imported was given elsewhere."""
+def last_cases(people: Collection[Any] | None = None) -> dict[tuple[Any, str], datetime]:
+    """(person, use case) -> their newest verdict here, of all ``people`` (keys) where None. What
+    was imported was given elsewhere."""
     rows = Review.objects.filter(imported=False, machine=False, reviewed_at__isnull=False)
+    rows = rows if people is None else rows.filter(reviewer__in=people)
     newest = rows.values("reviewer_id", "use_case_id").annotate(last=Max("reviewed_at"))
     return {(row["reviewer_id"], row["use_case_id"]): row["last"] for row in newest}

@@ -63,8 +63,10 @@ def reliability_refresh(*, actor: Actor, use_case: UseCase, now: datetime) -> Re
 
 
 def labels_given(use_case: UseCase) -> list[Given]:
-    """The newest labels that were given, one a person and case, in an order that stays."""
+    """The newest labels that were given, one a person and case, in an order that stays. A known
+    answer that was forgiven was a bad case: what people said on it tells nothing of them."""
     rows = Review.objects.filter(use_case=use_case, final=True, label__isnull=False)
+    rows = rows.exclude(task__kind="known", right=None)
     columns = ("decision_id", "reviewer_id", "initial_label", "label")
     newest = rows.order_by("-id").values_list(*columns)[:MOST_REVIEWS]
     labels = set(use_case.labels)

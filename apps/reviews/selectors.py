@@ -108,7 +108,7 @@ def queue_states(now: datetime, slugs: Collection[str] | None = None) -> list[Qu
 
     Ten queries whatever the length of the queue and the number of use cases.
     """
-    limits = _limits(slugs)
+    limits = time_limits(slugs)
     tasks, seats = _task_counts(now, slugs, limits), _seat_counts(slugs)
     ages, outlooks = _ages(now, slugs), _outlooks(now, slugs, limits)
     names = sorted({*tasks, *seats, *outlooks})
@@ -191,7 +191,7 @@ def _recent_verdicts(now: datetime, slugs: Collection[str] | None) -> Any:
     return rows if slugs is None else rows.filter(use_case__in=slugs)
 
 
-def _limits(slugs: Collection[str] | None) -> dict[str, float | None]:
+def time_limits(slugs: Collection[str] | None) -> dict[str, float | None]:
     """Time limit in minutes of each use case's policy in force."""
     active = PolicyVersion.objects.filter(status=PolicyStatus.ACTIVE)
     rows = active if slugs is None else active.filter(use_case__in=slugs)
@@ -201,22 +201,27 @@ def _limits(slugs: Collection[str] | None) -> dict[str, float | None]:
     }
 
 
+def at_risk(now: datetime, limits: Mapping[str, float | None]) -> Q:
+    """Tasks with a quarter of their time limit left, or less; ``limits`` as ``time_limits`` says."""
+    found = Q(pk__in=[])
+    for slug, minutes in limits.items():
+        if minutes:
+            cut = now + timedelta(minutes=minutes * AT_RISK)
+            found |= Q(use_case=slug, due_at__gt=now, due_at__lte=cut)
+    return found
+
+
 def _task_counts(
     now: datetime, slugs: Collection[str] | None, limits: Mapping[str, float | None]
 ) -> dict[str, dict[str, Any]]:
     is_open = Q(status="open")
-    at_risk = Q(pk__in=[])
-    for slug, minutes in limits.items():
-        if minutes:
-            cut = now + timedelta(minutes=minutes * AT_RISK)
-            at_risk |= Q(use_case=slug, due_at__gt=now, due_at__lte=cut)
     lapsed = Q(status="lapsed", closed_at__gt=now - RECENT)
     rows = ReviewTask.objects.filter(is_open | lapsed, kind__in=ASKING)
     rows = rows if slugs is None else rows.filter(use_case__in=slugs)
     counted = rows.values("use_case_id").annotate(
         waiting=Count("pk", filter=is_open),
         oldest=Min("created_at", filter=is_open),
-        at_risk=Count("pk", filter=is_open & at_risk),
+        at_risk=Count("pk", filter=is_open & at_risk(now, limits)),
         overdue=Count("pk", filter=is_open & Q(due_at__lte=now)),
         lapsed=Count("pk", filter=lapsed),
     )

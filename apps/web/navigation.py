@@ -34,6 +34,12 @@ SECTIONS = (
                 "review.take",
                 "The cases that wait for you, one at a time, by key or by click.",
             ),
+            Page(
+                "Team board",
+                "desk_team",
+                "review.lead",
+                "What waits and how long, who works on what, skills, absences and known answers.",
+            ),
         ),
     ),
     Section(

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.web.views import desk, desk_case, home, people, trail, use_cases
+from apps.web.views import (
+    desk,
+    desk_case,
+    desk_known,
+    desk_people,
+    desk_team,
+    home,
+    people,
+    trail,
+    use_cases,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -26,4 +36,20 @@ urlpatterns = [
     path("desk/case/<uuid:task>/release/", desk_case.release, name="desk_release"),
     path("desk/case/<uuid:task>/forget/", desk_case.forget, name="desk_forget"),
     path("desk/case/<uuid:task>/evidence/<int:number>/", desk_case.evidence, name="desk_evidence"),
+    path("desk/team/", desk_team.team, name="desk_team"),
+    path("desk/team/tasks/", desk_team.tasks, name="desk_team_tasks"),
+    path("desk/team/tasks/<uuid:task>/", desk_team.task, name="desk_team_task"),
+    path("desk/team/tasks/<uuid:task>/give/", desk_team.give, name="desk_team_give"),
+    path("desk/team/tasks/<uuid:task>/inform/", desk_team.inform, name="desk_team_inform"),
+    path("desk/team/people/", desk_people.people, name="desk_team_people"),
+    path("desk/team/skills/", desk_people.grant, name="desk_team_grant"),
+    path("desk/team/skills/<uuid:key>/revoke/", desk_people.revoke, name="desk_team_revoke"),
+    path("desk/team/absences/", desk_people.away, name="desk_team_away"),
+    path("desk/team/absences/<uuid:key>/end/", desk_people.end, name="desk_team_end"),
+    path("desk/team/known/", desk_known.known, name="desk_team_known"),
+    path("desk/team/known/enter/", desk_known.enter, name="desk_team_enter"),
+    path("desk/team/known/of/<uuid:decision>/", desk_known.make, name="desk_team_make"),
+    path("desk/team/known/<uuid:key>/", desk_known.known_answer, name="desk_team_known_answer"),
+    path("desk/team/known/<uuid:key>/forgive/", desk_known.forgive, name="desk_team_forgive"),
+    path("desk/team/known/<uuid:key>/retire/", desk_known.retire, name="desk_team_retire"),
 ]

@@ -54,14 +54,17 @@ def own_environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def address(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its data."""
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     if CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI=true, but there is no Chromium")
         pytest.skip("left out: no Chromium on this machine")
-    folder = tmp_path_factory.mktemp("browser")
     environment, log = own_environment(folder), folder / "server.log"
     seed = getattr(request.module, "SEED", "tests/browser/seed.py")
     for command in (["manage.py", "migrate", "-v0"], [seed]):

@@ -275,7 +275,15 @@ def _of_kind(kind: str, output: dict[str, Any], prefix: str, count: int) -> list
     ]
 
 
+def seed_demand() -> None:
+    """Cases of one person alone."""
+    policy = {"confidence_threshold": 1.0, "sla_minutes": 60}
+    case = use_case("demand", policy, name="Stock demand", labels=["order", "wait"])
+    send(case, *(label(f"stock-{n}", "order", 0.8) for n in range(1, 4)))
+
+
 seed_people()
 seed_loans()
 seed_blind()
 seed_kinds()
+seed_demand()

@@ -58,7 +58,7 @@ NAVIGATION = {
         "Administration",
     ],
     "aud": ["Start", "Use cases", "Audit trail", "Trail health", "People and roles"],
-    "rita": ["Start", "My queue", "Use cases", "People and roles"],
+    "rita": ["Start", "My queue", "Team board", "Use cases", "People and roles"],
     "rex": ["Start", "My queue", "Use cases"],
 }
 

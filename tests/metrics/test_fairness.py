@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from apps.metrics.domain.bias import bias_report, fairness_of
 from apps.metrics.domain.fairness import (
     RATES,
-    bias_report,
     equalized_odds,
-    fairness_of,
     gap,
     metric_frame,
     parts_of,

@@ -28,6 +28,10 @@ SignedIn = Callable[..., Client]
 
 PAGES = {
     "/desk/": "review.take",
+    "/desk/team/": "review.lead",
+    "/desk/team/tasks/": "review.lead",
+    "/desk/team/people/": "review.lead",
+    "/desk/team/known/": "review.lead",
     "/use-cases/": "use_case.view",
     "/use-cases/loan-approval/": "use_case.view",
     "/audit/": "audit.view",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from pydantic import Field
@@ -22,11 +22,14 @@ from apps.api.v1.verdicts import (
     opened_document,
     review_task_for,
 )
+from apps.decisions.domain.lifecycle import Lane
 from apps.registry.access import require_right
 from apps.reviews.assignments import seat_assign, seat_return, seat_unassign, seats_delegate
+from apps.reviews.known_answers import own_checks
 from apps.reviews.models import Assignment, ReviewTask, Seat
 from apps.reviews.seats import seat_release, seat_renew
 from apps.reviews.selectors import people_states, queue_states, rank_parts_of
+from apps.workflow.desk.case import CHECKING
 from apps.workflow.desk.machines import reviewer_of
 from apps.workflow.desk.opening import open_next
 
@@ -192,7 +195,8 @@ class ReviewsView(ApiView):
         "List review tasks", returns=TaskDocument, listed=True, query=TasksQuery, problems={404}
     )
     def get(self, caller: Caller, query: TasksQuery) -> Any:
-        """Newest first. Known answers and cases for practice are not listed to who reviews them."""
+        """Newest first. Known answers and cases for practice show to those who lead the desk, and
+        to their reviewer, like any other case."""
         tasks = _visible_tasks(caller).filter(status=query.status)
         if query.use_case is not None:
             use_case_for(caller, query.use_case, "review.view")
@@ -367,13 +371,23 @@ def _visible_tasks(caller: Caller) -> QuerySet[ReviewTask]:
     led = caller.visible("known_answer.view")
     if led is None:
         return tasks
-    return tasks.filter(kind__in=SEEN_BY_ALL) | tasks.filter(use_case_id__in=led)
+    own = own_checks(caller.user) if caller.user is not None else []
+    return tasks.filter(
+        Q(kind__in=SEEN_BY_ALL) | Q(use_case_id__in=led) | Q(kind__in=CHECKING, pk__in=own)
+    )
+
+
+def _kind_shown(caller: Caller, task: ReviewTask) -> TaskKind:
+    """A known answer shows as one to those alone who may know; to its reviewer it is a case."""
+    kind: TaskKind = task.kind
+    if kind in SEEN_BY_ALL or caller.may("known_answer.view", task.use_case_id):
+        return kind
+    return "after" if task.decision.lane == Lane.SUPERVISED else "before"
 
 
 def _members(caller: Caller, task: ReviewTask) -> dict[str, Any]:
     leads = caller.may("review.lead", task.use_case_id)
     own = (
-        "kind",
         "status",
         "reviews_required",
         "due_at",
@@ -388,6 +402,7 @@ def _members(caller: Caller, task: ReviewTask) -> dict[str, Any]:
         "use_case": task.use_case_id,
         "decision": task.decision_id,
         "external_id": task.decision.external_id,
+        "kind": _kind_shown(caller, task),
         **{name: getattr(task, name) for name in own},
         "rank": task.rank if leads else None,
         "rank_parts": RankDocument.model_validate(rank_parts_of(task)) if leads else None,

@@ -24,7 +24,7 @@ from apps.workflow.desk.checking import known_answer_forgive
 from apps.workflow.desk.machines import reviewer_of
 from apps.workflow.desk.opening import Opened, review_reveal
 from apps.workflow.desk.submission import MAX_SECONDS, Submission
-from apps.workflow.desk.submitting import Submitted, review_submit
+from apps.workflow.desk.submitting import Submitted, review_submit, said_of
 
 VerdictName = Literal["confirm", "change", "answer", "withhold", "escalate", "abstain", "ask"]
 StageName = Literal["blind", "open", "revealed", "adjudication"]
@@ -151,11 +151,12 @@ class VerdictView(ApiView):
 
 
 def _submitted(done: Submitted) -> SubmittedDocument:
+    task_status, status = said_of(done)
     return SubmittedDocument(
         task=done.task.pk,
-        task_status=cast(TaskStatus, done.task.status),
+        task_status=cast(TaskStatus, task_status),
         decision=done.decision.pk,
-        status=done.decision.status,
+        status=cast(DecisionStatus, status),
         verdict=cast(VerdictName, done.review.verdict),
         final=done.review.final,
         stage=cast("StageName | None", done.stage),

@@ -16,10 +16,12 @@ from apps.metrics.domain.reliance import (
     FEW,
     ReviewCells,
     Streak,
+    appropriate_reliance,
     of_reviewer,
     over_reliance,
     reliance,
     rubber_stamping,
+    seconds_per_case,
 )
 from apps.reviews.domain.agreement import Agreement, alpha, kappa
 
@@ -108,7 +110,7 @@ def scorecard(one: Reviewer, cells: ReviewCells, usual: float) -> dict[str, Any]
         "reviews": int(own.n.sum()),
         "known_answer_accuracy": answers.document(),
         "kappa": agreement_estimate(peers, KAPPA).document(),
-        "reliance": reliance(own) | over_reliance(own),
+        "reliance": reliance_of(own),
         "seconds": times_report(one.times, "no review states its active time"),
         "rubber_stamping": rubber_stamping(one.streak, usual, hasty),
         "verdict_gap": {
@@ -124,6 +126,7 @@ def reviewers_report(
     cases: Sequence[Sequence[int]],
     pairs: Sequence[Sequence[int]],
     seed: int = 0,
+    copies: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Every figure of a use case's reviewers.
 
@@ -133,13 +136,13 @@ def reviewers_report(
     ``places``), never by speed.
     Parameters: ``reviewers``; ``cells``; ``cases``: counts (N, K), first verdicts of each case by
     label; ``pairs``: counts (K, K), the AI's label by people's first verdict; ``seed`` of alpha's
-    interval.
+    interval; ``copies``, shape (N,): how many cases each row of ``cases`` stands for.
     Returns: {"alpha", "kappa", "known_answer_accuracy", "reliance", "by_reviewer"}.
     """
     table, crossed = np.asarray(cases, dtype=np.int64), np.asarray(pairs, dtype=np.int64)
     nobody = Agreement(None, None, None, 0, "no case was rated twice")
     against = Agreement(None, None, None, 0, "no case has the AI's label and a first verdict")
-    agreed = alpha(table, seed=seed) if table.size else nobody
+    agreed = alpha(table, seed=seed, copies=copies) if table.size else nobody
     with_ai = kappa(crossed) if crossed.size else against
     known = Part(
         sum(one.known_answers.k for one in reviewers), sum(one.known_answers.n for one in reviewers)
@@ -155,9 +158,19 @@ def reviewers_report(
         "alpha": agreement_estimate(agreed, ALPHA).document(),
         "kappa": agreement_estimate(with_ai, KAPPA).document() | {"between": "ai and people"},
         "known_answer_accuracy": share(*known, "no known answer was asked").document(),
-        "reliance": reliance(cells) | over_reliance(cells),
+        "reliance": reliance_of(cells),
         "by_reviewer": [card | {"place": at[card["reviewer"]]} for card in cards],
     }
+
+
+def reliance_of(cells: ReviewCells) -> dict[str, Any]:
+    """Every figure of reliance of some reviews, and the mean active seconds of those that state them.
+
+    Returns: those of ``reliance``, ``over_reliance`` and ``appropriate_reliance``, and
+    "seconds_per_case", null where no review states its time.
+    """
+    found = reliance(cells) | over_reliance(cells) | appropriate_reliance(cells)
+    return found | {"seconds_per_case": seconds_per_case(cells)}
 
 
 def usual_share(cells: ReviewCells) -> float:

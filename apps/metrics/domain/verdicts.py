@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -22,10 +22,20 @@ def plain_majority(verdicts: Sequence[str], labels: Sequence[str], favourable: s
     Parameters: ``verdicts``, each one vote; ``labels`` of the use case; ``favourable`` or "".
     Returns: a label, None without a verdict.
     """
-    counts = Counter(verdicts)
-    if not counts:
+    return majority_of_counts(Counter(verdicts), labels, favourable)
+
+
+def majority_of_counts(
+    counts: Mapping[str, int], labels: Sequence[str], favourable: str
+) -> str | None:
+    """``plain_majority`` of verdicts that are counted already.
+
+    Parameters: ``counts``, label -> verdicts; ``labels``; ``favourable`` or "".
+    Returns: a label, None without a verdict.
+    """
+    most = max(counts.values(), default=0)
+    if not most:
         return None
-    most = max(counts.values())
     tied = [label for label, count in counts.items() if count == most]
     order = {label: place for place, label in enumerate(labels)}
     return min(tied, key=lambda one: (one != favourable, order.get(one, len(order)), one))

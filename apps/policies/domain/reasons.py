@@ -260,9 +260,13 @@ def _confidence_missing(result: RoutingResult, facts: _Facts) -> list[Reason]:
 
 
 def _audit(result: RoutingResult, facts: _Facts) -> list[Reason]:
-    rate = result.policy.audit_rate
+    return [audit_reason(result.policy.audit_rate)]
+
+
+def audit_reason(rate: float) -> Reason:
+    """Why a case comes that only shows how well decisions are made; ``rate`` in [0, 1]."""
     text = f"Drawn at random for audit: {percent(rate)} of such decisions are."
-    return [_reason("random_audit", "audit_rate", rate, text)]
+    return _reason("random_audit", "audit_rate", rate, text)
 
 
 def _drawn(result: RoutingResult, facts: _Facts) -> list[Reason]:

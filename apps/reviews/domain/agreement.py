@@ -117,7 +117,12 @@ def _codes(values: ArrayLike, name: str, below: int | None) -> Whole:
 
 
 def alpha(
-    counts: ArrayLike, *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
+    counts: ArrayLike,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    copies: ArrayLike | None = None,
 ) -> Agreement:
     """Krippendorff's alpha for nominal data: any number of raters, any of them missing.
 
@@ -128,7 +133,9 @@ def alpha(
     which it is undefined are left out. Where all agree in every case all draws say 1: the low end
     then is 1 - (1 - w) / D_e, w the low end of Wilson's interval for that share of the cases.
     Parameters: ``counts``: whole numbers >= 0, shape (N, K), cases by labels; ``seed``, of the
-    draws, so that the same counts give the same interval; ``resamples`` >= 1; ``level``.
+    draws, so that the same counts give the same interval; ``resamples`` >= 1; ``level``;
+    ``copies``, whole numbers >= 0, shape (N,): how many cases each row stands for, one where it is
+    not given; the figures are those of the rows written out.
     Neutral value 0, as by chance; 1 is full agreement; below 0 less than by chance.
     Returns: Agreement, n the cases with two ratings or more; undefined without one, and where all
     their ratings are one label. From few cases the interval is wide, and rough.
@@ -141,31 +148,38 @@ def alpha(
         raise ValueError(
             f"shape {table.shape}, resamples={resamples}; counts >= 0 of (N, K), at least 1 draw"
         )
-    units = table[table.sum(axis=1) >= 2]
-    n = len(units)
+    twice = table.sum(axis=1) >= 2
+    each = np.ones(len(table), dtype=np.int64) if copies is None else np.asarray(copies)
+    twice &= each > 0
+    units, each = table[twice], each[twice].astype(np.int64)
+    n = int(each.sum())
     if n == 0:
         return Agreement(None, None, None, 0, "no case was rated twice")
-    patterns, copies = _patterns(units)
-    value, expected = (float(x[0]) for x in _alphas(patterns, copies[None, :]))
+    patterns, of_pattern = _patterns(units, each)
+    value, expected = (float(x[0]) for x in _alphas(patterns, of_pattern[None, :]))
     if np.isnan(value):
         return Agreement(None, None, None, n, "all ratings are one and the same label")
     if value == 1.0:
         low = 1 - (1 - wilson(n, n, level)[0]) / expected
         return Agreement(1.0, max(-1.0, low), 1.0, n)
-    drawn = _resampled(patterns, copies, seed, resamples)
+    drawn = _resampled(patterns, of_pattern, seed, resamples)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Agreement(value, min(value, float(low)), max(value, float(high)), n)
 
 
-def _patterns(units: Whole) -> tuple[Whole, Whole]:
-    """The rows that differ, sorted, and how often each comes."""
+def _patterns(units: Whole, each: Whole) -> tuple[Whole, Whole]:
+    """The rows that differ, sorted, and how many cases they stand for together."""
     base = int(units.max()) + 1
     if base ** units.shape[1] > np.iinfo(np.int64).max:
-        return np.unique(units, axis=0, return_counts=True)
-    # rows read as the digits of one number sort and compare like the rows, many times faster
-    digits = np.array([base**place for place in reversed(range(units.shape[1]))])
-    _, first, copies = np.unique(units @ digits, return_index=True, return_counts=True)
-    return units[first], copies
+        patterns, places = np.unique(units, axis=0, return_inverse=True)
+    else:
+        # rows read as the digits of one number sort and compare like the rows, many times faster
+        digits = np.array([base**place for place in reversed(range(units.shape[1]))])
+        _, first, places = np.unique(units @ digits, return_index=True, return_inverse=True)
+        patterns = units[first]
+    # weights of bincount are floats, exact up to 2^53
+    copies = np.bincount(places.reshape(-1), each, minlength=len(patterns))
+    return patterns, copies.astype(np.int64)
 
 
 def _alphas(patterns: Whole, copies: Whole) -> tuple[Floats, Floats]:

@@ -152,7 +152,7 @@ def case_page(
     own = document.get("own_answer")
     names = document.get("output_fields") or ()
     basis = standing_output(document)
-    values = _values(document)
+    values = values_of(document)
     model = document.get("model") or {}
     return CasePage(
         task=task,
@@ -226,7 +226,7 @@ def _money(amount: Any) -> str:
     return f"{sign}{int(digits):,}.{cents.rstrip('0').ljust(2, '0')}"
 
 
-def _values(document: Mapping[str, Any]) -> list[Value | None]:
+def values_of(document: Mapping[str, Any]) -> list[Value | None]:
     """Features, then the subject; None stands for one that is hidden."""
     subject = document.get("subject") or {}
     ref = subject.get("ref")

@@ -47,6 +47,8 @@ def _near_in_confidence(decision: Decision) -> list[Decision]:
         lane="review",
         settled_at__isnull=False,
     ).exclude(pk=decision.pk)
+    # what reviewers are tested with must not be read off another case
+    decided = decided.exclude(known_answers__status="active")
     if decision.confidence is None:
         return list(decided.filter(confidence__isnull=True)[:LOOKED_AT])
     sure = decision.confidence

@@ -12,8 +12,10 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.audit.domain.canonical import canonical_json
 from apps.common.errors import Conflict
+from apps.decisions.domain.lifecycle import Lane
 from apps.decisions.models import PARTS, Decision
 from apps.decisions.selectors import output_of, payload_of
+from apps.policies.domain.reasons import audit_reason
 from apps.policies.selectors import PolicyInForce, compiled_policy, policy_in_force
 from apps.registry.models import UseCase
 from apps.reviews.domain import display
@@ -51,6 +53,7 @@ def case_for(seat: Seat, person: User, now: datetime | None = None) -> Case:
     stage = seen_stage(seat, policy, decision)
     whole = {
         **open_document(decision, policy.document, stage),
+        **(_as_one_of_today(task, decision, policy) if task.kind in CHECKING else {}),
         "due_at": moment(task.due_at),
         "information": dialogue(decision, task.pk),
         "verdicts": _verdicts(seat, person, policy),
@@ -59,6 +62,25 @@ def case_for(seat: Seat, person: User, now: datetime | None = None) -> Case:
     document = display.blind_case(whole) if stage == BLIND else whole
     binding = _binding(task, stage, whole, in_force)
     return Case(stage, document, binding, _hash(document, binding))
+
+
+def _as_one_of_today(task: ReviewTask, decision: Decision, policy: PolicyInForce) -> dict[str, Any]:
+    """What would tell that a case was decided before: its age, and reasons that ask nobody."""
+    decided_at = decision.decided_at
+    if decided_at is not None:
+        decided_at += task.created_at - decision.created_at
+    seen: dict[str, Any] = {
+        "created_at": moment(task.created_at),
+        "decided_at": moment(decided_at),
+    }
+    if not asked_people(decision):
+        seen["reasons"] = [audit_reason(policy.routing.audit_rate)]
+    return seen
+
+
+def asked_people(decision: Decision) -> bool:
+    """Whether routing sent the case to people, before its release or after it."""
+    return (decision.would_be or decision.lane) == Lane.REVIEW or decision.after_review
 
 
 def policy_of(task: ReviewTask, in_force: PolicyInForce | None = None) -> PolicyInForce:

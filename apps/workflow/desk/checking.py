@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -20,9 +20,11 @@ from apps.registry.models import UseCase
 from apps.reviews.domain.known_answers import Standing, due, standing
 from apps.reviews.known_answers import known_answer_end, known_for, known_output
 from apps.reviews.models import KnownAnswer, Review, ReviewTask, Seat
+from apps.reviews.reliability import FITTER, reliability_refresh
 from apps.reviews.seats import seats_add
 from apps.reviews.services import due_at
 from apps.workflow.desk.case import standing_policy
+from apps.workflow.desk.fitting import weighed_use_cases
 from apps.workflow.desk.settling import Desk
 from apps.workflow.desk.submission import same
 from apps.workflow.desk.words import outputs_of
@@ -46,13 +48,23 @@ def known_is_due(person: User, use_case: UseCase, policy: PolicyInForce, now: da
 
 
 def known_seat(
-    actor: Actor, person: User, use_case: UseCase, policy: PolicyInForce, now: datetime
+    actor: Actor,
+    person: User,
+    use_case: UseCase,
+    policy: PolicyInForce,
+    now: datetime,
+    instead_of: ReviewTask,
 ) -> Seat | None:
-    """A seat for this person at a known case that they have not seen; None where there is none."""
+    """A seat for this person at a known case that they have not seen; None where there is none.
+
+    It takes the place, the arrival and the time limit of the case that was next: a case that came
+    this very second would tell what it is.
+    """
     known = known_for(person, use_case)
     if known is None:
         return None
-    return _checking_seat(actor, person, known.decision, "known", policy, now)
+    times = _Times(instead_of.created_at, instead_of.due_at, instead_of.rank)
+    return _checking_seat(actor, person, known.decision, "known", policy, times)
 
 
 def practice_seat(
@@ -74,12 +86,21 @@ def practice_seat(
     if drawn is None:
         return None
     decision = Decision.objects.select_related("use_case").get(pk=drawn)
-    return _checking_seat(actor, person, decision, "practice", policy, now)
+    times = _Times(now, due_at(policy.document, use_case, now), now)
+    return _checking_seat(actor, person, decision, "practice", policy, times)
 
 
 def cases_since(person: User, use_case: UseCase, since: datetime) -> int:
     given = Review.objects.filter(reviewer=person, use_case=use_case, imported=False, final=True)
     return given.filter(reviewed_at__gte=since).count()
+
+
+class _Times(NamedTuple):
+    """When a case seems to have come, its limit, and its place in the queue."""
+
+    created_at: datetime
+    due_at: datetime | None
+    rank: datetime
 
 
 def _checking_seat(
@@ -88,7 +109,7 @@ def _checking_seat(
     decision: Decision,
     kind: str,
     policy: PolicyInForce,
-    now: datetime,
+    times: _Times,
 ) -> Seat:
     """A task with one seat, which this person alone may take."""
     task = ReviewTask(
@@ -97,9 +118,7 @@ def _checking_seat(
         kind=kind,
         status="open",
         reviews_required=1,
-        due_at=due_at(policy.document, decision.use_case, now),
-        rank=now,
-        created_at=now,
+        **times._asdict(),
     )
     task.save(actor=actor, reason="asked for")
     seats_add(task=task, count=1, skills=policy.document["skills"], assigned_to=person)
@@ -201,17 +220,26 @@ def _give_back(qualification: Qualification, found: Standing, floor: float) -> N
     )
 
 
-@transaction.atomic
 def known_answer_forgive(
     *, actor: Actor, known_id: UUID, reason: str, now: datetime | None = None
 ) -> int:
     """Take a bad known answer out, and compute again all that rested on it: each comparison with
-    it is taken back, and each reviewer's standing found anew. Returns how many reviews it bore on.
+    it is taken back, each reviewer's standing found anew, and, where votes are weighed, what was
+    said on that case left out of how reliable people are. Returns how many reviews it bore on.
 
     Raises:
         NotFound: there is no such known answer. Conflict: it was forgiven before.
     """
     at = now or timezone.now()
+    compared, use_case = _take_out(actor, known_id, reason, at)
+    if use_case.slug in weighed_use_cases():
+        # After the commit, since it may take seconds; the daily job does what a crash left.
+        reliability_refresh(actor=FITTER, use_case=use_case, now=at)
+    return compared
+
+
+@transaction.atomic
+def _take_out(actor: Actor, known_id: UUID, reason: str, at: datetime) -> tuple[int, UseCase]:
     known = known_answer_end(actor=actor, known_id=known_id, status="forgiven", reason=reason)
     reviews = Review.objects.filter(
         decision=known.decision_id,
@@ -227,4 +255,4 @@ def known_answer_forgive(
     if policy is not None:
         for person in {review.reviewer_id: review.reviewer for review in compared}.values():
             assess(person, known.use_case, policy, at)
-    return len(compared)
+    return len(compared), known.use_case

@@ -7,11 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from apps.common.actor import Actor
 from apps.decisions.bulk.locks import shared_stop
 from apps.decisions.domain.lifecycle import Event, Status
 from apps.decisions.models import Decision
+from apps.decisions.selectors import output_of
 from apps.decisions.services import decision_lock, decision_move
 from apps.registry.models import Lifecycle
 from apps.reviews.domain.sla import Step, next_step
@@ -22,6 +24,7 @@ from apps.reviews.seats import seat_free
 from apps.reviews.services import due_at
 from apps.workflow.desk.asking import task_lock
 from apps.workflow.desk.case import CHECKING, policy_of, standing_policy
+from apps.workflow.desk.checking import known_compare
 from apps.workflow.desk.settling import (
     SKILLED,
     Desk,
@@ -34,6 +37,7 @@ from apps.workflow.desk.sweeping import for_each
 CLOCK: Final = Actor.system("desk")
 BATCH: Final = 500
 LAPSED: Final = "its time ran out"
+REVIEWER: Final = "reviewer"
 FALLBACKS: Final = {"withhold": Event.FALLBACK_WITHHOLD, "release": Event.FALLBACK_RELEASE}
 
 
@@ -58,7 +62,7 @@ def _lapse(task_id: UUID, now: datetime) -> int:
     desk = Desk(CLOCK, task, decision, policy, now)
     document = policy.document
     step = next_step(document["escalation"], task.level, document["fallback"])
-    if step.kind == "escalate" and task.kind not in CHECKING:
+    if step.kind == "escalate":
         _escalate(desk, str(step.role))
     else:
         _fall_back(desk, step)
@@ -66,19 +70,32 @@ def _lapse(task_id: UUID, now: datetime) -> int:
 
 
 def _escalate(desk: Desk, role: str) -> None:
-    """Whoever holds a seat may finish; what is free, or comes free, is for the next role."""
+    """Whoever holds a seat may finish; what is free, or comes free, is for the next role. A lease
+    that is over holds nothing, whether or not the sweep of leases has been by. A case that only
+    shows how well one person decides has the same clock, and stays theirs."""
     task, document = desk.task, desk.policy.document
-    task.level, task.role = task.level + 1, role
+    is_check = task.kind in CHECKING
+    task.level, task.role = task.level + 1, "" if is_check else role
     task.due_at = due_at(document, desk.decision.use_case, desk.now)
     task.save(actor=desk.actor, reason=f"{LAPSED}: to {role.replace('_', ' ')}"[:100])
+    if is_check:
+        return
+    over = Seat.objects.select_for_update(no_key=True).filter(
+        task=task, state="leased", answered=False, lease_expires_at__lte=desk.now
+    )
+    for seat in over.order_by("pk"):
+        seat_free(seat)
     _follow(task, document["skills"])
     tell_escalated(desk, role, "sla")
 
 
 def _follow(task: ReviewTask, skills: list[str]) -> int:
-    """Free seats of an escalated task belong to the role that it was escalated to."""
+    """Free seats of an escalated task belong to the role that it was escalated to; who adjudicates
+    stands above the reviewers, though."""
     pool = pool_for(task.use_case_id, task.role, skills if task.role in SKILLED else ())
     free = Seat.objects.filter(task=task, state="free").exclude(pool=pool)
+    if task.role == REVIEWER:
+        free = free.filter(stage="review")
     return int(free.update(pool=pool, assigned_to=None, not_before=None))
 
 
@@ -89,7 +106,7 @@ def _fall_back(desk: Desk, step: Step) -> None:
     if task.kind != "before" or decision.status != Status.PENDING:
         return
     outcome = step.outcome or desk.policy.document["fallback"]
-    if outcome == "release" and (not _running(decision) or decision.output_commitment is None):
+    if outcome == "release" and (not _running(decision) or output_of(decision) is None):
         outcome = "withhold"  # nothing is released in a stop, nor where no model has spoken
     event = FALLBACKS[outcome]
     decision_move(actor=CLOCK, decision=decision, event=event, reason=LAPSED)
@@ -103,9 +120,9 @@ def _running(decision: Decision) -> bool:
 
 def escalated_seats_follow(now: datetime) -> int:
     """Seats of escalated tasks that came free since, as when a lease lapsed."""
-    strays = Seat.objects.filter(
-        state="free", stage="review", task__status="open", task__level__gt=0, pool__role=""
-    ).exclude(task__role="")
+    strays = Seat.objects.filter(state="free", task__status="open", task__level__gt=0)
+    strays = strays.exclude(task__role="").exclude(pool__role=F("task__role"))
+    strays = strays.exclude(stage="adjudication", task__role=REVIEWER)
     keys = set(strays.values_list("task", flat=True)[:BATCH])
     return for_each(sorted(keys), lambda key: _follow_one(key, now))
 
@@ -151,7 +168,9 @@ def _make_final(task: ReviewTask, seat: Seat, now: datetime) -> int:
     seat.state, seat.lease_expires_at = "done", None
     seat.save(update_fields=["state", "lease_expires_at"])
     policy = policy_of(task, standing_policy(decision.use_case, now))
-    settle(Desk(CLOCK, task, decision, policy, now), review)
+    desk = Desk(CLOCK, task, decision, policy, now)
+    known_compare(desk, review, review.reviewer)
+    settle(desk, review)
     return 1
 
 

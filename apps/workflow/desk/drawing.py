@@ -19,6 +19,7 @@ from apps.policies.selectors import policy_in_force
 from apps.registry.models import Lifecycle, UseCase
 from apps.reviews.known_answers import known_answer_enter
 from apps.reviews.models import KnownAnswer
+from apps.workflow.desk.case import asked_people
 
 DRAWER: Final = Actor.system("known-answers")
 KEPT: Final = 50  # active known answers that a use case is brought up to
@@ -29,17 +30,20 @@ DRAWN: Final = "drawn from decided cases"
 def known_answers_draw(now: datetime) -> int:
     """Bring each live use case that mixes known answers in up to its number; how many were added."""
     running = UseCase.objects.filter(lifecycle=Lifecycle.LIVE, policies__status="active")
-    return sum(
-        _draw_for(use_case, now)
-        for use_case in running.order_by("slug")
-        if policy_in_force(use_case, now).document["known_answer_rate"]
-    )
+    added = 0
+    for use_case in running.order_by("slug"):
+        document = policy_in_force(use_case, now).document
+        if document["known_answer_rate"]:
+            added += _draw_for(use_case, now, anything=bool(document["audit_rate"]))
+    return added
 
 
-def _draw_for(use_case: UseCase, now: datetime) -> int:
+def _draw_for(use_case: UseCase, now: datetime, *, anything: bool) -> int:
+    """``anything``: cases that nobody was asked about too. Where none of these is ever audited,
+    one of them would stand out."""
     active = KnownAnswer.objects.filter(use_case=use_case, status="active").count()
     added = 0
-    for decision_id, truth in _candidates(use_case, now):
+    for decision_id, truth in _candidates(use_case, now, anything):
         if active + added >= KEPT:
             break
         try:
@@ -57,7 +61,9 @@ def _draw_for(use_case: UseCase, now: datetime) -> int:
     return added
 
 
-def _candidates(use_case: UseCase, now: datetime) -> Iterator[tuple[UUID, dict[str, Any]]]:
+def _candidates(
+    use_case: UseCase, now: datetime, anything: bool
+) -> Iterator[tuple[UUID, dict[str, Any]]]:
     """Decided cases with their truth, in the order of a keyed draw: which ones serve, nobody can
     foresee. One that was a known answer before, in whatever state, does not serve again."""
     used = KnownAnswer.objects.filter(use_case=use_case).values("decision")
@@ -65,7 +71,8 @@ def _candidates(use_case: UseCase, now: datetime) -> Iterator[tuple[UUID, dict[s
     fair = newest.exclude(decision__status=Status.PENDING).exclude(decision__past=True)
     truth: dict[UUID, Outcome] = {}
     for outcome in fair.select_related("decision").order_by("-id")[:LOOKED_AT]:
-        truth.setdefault(outcome.decision_id, outcome)
+        if anything or asked_people(outcome.decision):
+            truth.setdefault(outcome.decision_id, outcome)
     seed = seed_for(use_case.slug, now.year)
     for key in sorted(truth, key=lambda key: draw(seed, f"known-drawn:{key}")):
         output = _output_of(truth[key])

@@ -112,11 +112,14 @@ def _seat_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Se
         return _practice_for(actor, person, slug, now)
     if seat.shown_hash is not None or seat.assigned_to_id is not None:
         return seat  # theirs before, or given to them
+    if seat.stage != "review" or seat.pool.role:
+        return seat  # it went up: nobody is tested while it waits
     use_case = UseCase.objects.get(pk=seat.pool.use_case_id)
     policy = standing_policy(use_case, now)
-    if seat.stage != "review" or policy is None or not known_is_due(person, use_case, policy, now):
+    if policy is None or not known_is_due(person, use_case, policy, now):
         return seat
-    known = known_seat(actor, person, use_case, policy, now)
+    instead_of = ReviewTask.objects.get(pk=seat.task_id)
+    known = known_seat(actor, person, use_case, policy, now, instead_of)
     if known is None:
         return seat
     seat_free(seat)  # in this transaction: nobody saw it leave the queue

@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, Conflict, NotPermitted, StaleCase
 from apps.decisions.bulk.locks import shared_stop
-from apps.decisions.domain.lifecycle import Status
+from apps.decisions.domain.lifecycle import Lane, Status
 from apps.decisions.models import Decision
 from apps.decisions.selectors import output_of
 from apps.decisions.services import decision_lock
@@ -257,6 +257,23 @@ def refuse_if_stopped(task: ReviewTask, binding: dict[str, Any], decision: Decis
     now = {**binding, "lifecycle": lifecycle, "model_status": status}
     if now != binding:
         raise StaleCase("the case has changed since it was shown", difference(binding, now))
+
+
+def said_of(done: Submitted) -> tuple[str, str]:
+    """The task's and the decision's status as they are told to the reviewer. Of a case that only
+    shows how well people decide: as they would be if it were what it looks like, unless feedback
+    says at once what it was."""
+    task, decision, review = done.task, done.decision, done.review
+    if task.kind not in CHECKING or done.known is not None:
+        return task.status, decision.status
+    policy = policy_of(task, standing_policy(decision.use_case, timezone.now()))
+    after = decision.lane == Lane.SUPERVISED
+    open_still = not review.final or review.verdict in ("escalate", "abstain")
+    if open_still or policy.document["reviews_required"] > 1:
+        return "open", Status.RELEASED if after else Status.PENDING
+    if review.verdict == "withhold":
+        return "closed", Status.REVERSED if after else Status.WITHHELD
+    return "closed", Status.RELEASED
 
 
 def _moved(decision: Decision) -> Decision:

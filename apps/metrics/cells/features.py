@@ -1,0 +1,184 @@
+"""Cells of the features: histograms on the edges of a reference profile.
+
+A profile's document holds for each feature {"kind": "number", "edges": [low, high] or null} or
+{"kind": "category", "levels": [...], "complete": bool}, each with its reference's "counts": rows of
+[cell, n] or [cell, n, total], those that are not 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from math import isfinite
+from typing import Any, Final
+
+import numpy as np
+
+from apps.metrics.cells.columns import Setup
+from apps.metrics.cells.families import PROFILE_TABLE
+from apps.metrics.cells.reading import Chunk
+from apps.metrics.domain.histograms import (
+    ABOVE,
+    BELOW,
+    MISSING,
+    WIDTH,
+    CategoryEdges,
+    NumberEdges,
+    NumberHistogram,
+    count_numbers,
+    fold_categories,
+)
+from apps.metrics.domain.tables import Floats, Ints, Table, table_of
+
+OWN: Final = {"output": "category", "confidence": "number", "outcome": "category"}
+KIND_OF: Final = {
+    "number": "number",
+    "date": "number",
+    "category": "category",
+    "boolean": "category",
+}
+PLAIN: Final = frozenset({float, int, type(None)})
+TEXTS: Final = frozenset({str, type(None)})
+Edges = NumberEdges | CategoryEdges | None
+
+
+def observed(features: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Name -> number or category, of the features that drift is looked at in; free text is not.
+
+    A feature named "output", "confidence" or "outcome" gives way to these.
+    """
+    found = {one["name"]: KIND_OF[one["type"]] for one in features if one["type"] in KIND_OF}
+    return {**found, **OWN}
+
+
+def columns_by_name(chunk: Chunk, names: Iterable[str]) -> dict[str, list[Any]]:
+    """The values of some features, a value a decision; None where it has none."""
+    own: dict[str, list[Any]] = {
+        "output": list(chunk.decisions.label),
+        "confidence": list(chunk.decisions.confidence),
+        "outcome": [truth.label for truth in chunk.truths],
+    }
+    contents = [one or {} for one in chunk.features] or [{}] * len(chunk)
+    return {
+        name: own[name] if name in own else [held.get(name) for held in contents] for name in names
+    }
+
+
+def numbers_of(values: Sequence[Any]) -> Floats:
+    """Values of a number: a date is its day's ordinal; what is neither is missing (nan)."""
+    if PLAIN.issuperset(map(type, values)):
+        with suppress(OverflowError):
+            return np.array(values, dtype=np.float64)
+    return np.array([_number(value) for value in values], dtype=np.float64)
+
+
+def _number(value: Any) -> float:
+    kind = type(value)
+    if kind is float or kind is int:
+        try:
+            return float(value)
+        except OverflowError:
+            return np.nan
+    return _day(value) if kind is str and value[4:5] == "-" else np.nan
+
+
+def _day(text: str) -> float:
+    try:
+        return float(date.fromisoformat(text[:10]).toordinal())
+    except ValueError:
+        return np.nan
+
+
+def levels_of(values: Sequence[Any]) -> list[str | None]:
+    """Values of a category as texts; None where there is none."""
+    if TEXTS.issuperset(map(type, values)):
+        return list(values)
+    return [value if value is None or type(value) is str else _level(value) for value in values]
+
+
+def _level(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def edges_of(entry: Mapping[str, Any]) -> Edges:
+    """The edges that a profile has frozen for one feature; None: its reference had no value."""
+    if entry["kind"] == "number":
+        return None if entry["edges"] is None else NumberEdges(*entry["edges"])
+    return CategoryEdges(tuple(entry["levels"]), bool(entry["complete"]))
+
+
+def number_table(histogram: NumberHistogram) -> Table:
+    """A number's histogram as a table of the cells that are not empty."""
+    places = np.flatnonzero(histogram.counts)
+    totals = np.zeros(WIDTH)
+    totals[BELOW], totals[ABOVE] = histogram.below, histogram.above
+    return table_of({}, {"cell": places, "n": histogram.counts[places]}, {"total": totals[places]})
+
+
+def category_table(counts: Ints) -> Table:
+    """Counts by level as a table of those that are not 0."""
+    places = np.flatnonzero(counts)
+    return table_of({}, {"cell": places, "n": counts[places]}, {"total": np.zeros(len(places))})
+
+
+def histogram_of(table: Table) -> NumberHistogram:
+    """The histogram of a number's table, of one day or of several."""
+    counts = np.zeros(WIDTH, dtype=np.int64)
+    cells, totals = table.ints("cell"), table.floats("total")
+    np.add.at(counts, cells, table.ints("n"))
+    return NumberHistogram(
+        counts, float(totals[cells == BELOW].sum()), float(totals[cells == ABOVE].sum())
+    )
+
+
+def counts_of(table: Table, edges: CategoryEdges) -> Ints:
+    """The counts of a category's table: the frozen levels, others, missing."""
+    counts = np.zeros(len(edges.levels) + 2, dtype=np.int64)
+    np.add.at(counts, table.ints("cell"), table.ints("n"))
+    return counts
+
+
+def stored_counts(table: Table) -> list[list[Any]]:
+    """A table as a profile's "counts"."""
+    columns = (
+        table.ints("cell").tolist(),
+        table.ints("n").tolist(),
+        table.floats("total").tolist(),
+    )
+    return [[c, n, total] if total else [c, n] for c, n, total in zip(*columns, strict=True)]
+
+
+def reference_table(entry: Mapping[str, Any]) -> Table:
+    """The reference's own counts of a feature, as a table."""
+    rows = entry["counts"]
+    return table_of(
+        {},
+        {"cell": [row[0] for row in rows], "n": [row[1] for row in rows]},
+        {"total": [float(row[2]) if len(row) > 2 else 0.0 for row in rows]},
+    )
+
+
+def feature_tables(chunk: Chunk, setup: Setup) -> dict[str, Table]:
+    """The tables of ``features`` of a chunk; none without a profile."""
+    if setup.profile is None:
+        return {}
+    frozen = setup.profile.document["features"]
+    values = columns_by_name(chunk, frozen)
+    found = {name: _counted(values[name], entry) for name, entry in frozen.items()}
+    named = table_of({"profile": [str(setup.profile.pk)]}, {"n": [len(chunk)]})
+    return {**found, PROFILE_TABLE: named}
+
+
+def _counted(values: Sequence[Any], entry: Mapping[str, Any]) -> Table:
+    edges = edges_of(entry)
+    if isinstance(edges, CategoryEdges):
+        return category_table(fold_categories(Counter(levels_of(values)), edges))
+    said = numbers_of(values)
+    if edges is not None:
+        return number_table(count_numbers(said, edges))
+    counts = np.zeros(WIDTH, dtype=np.int64)
+    counts[MISSING] = sum(not isfinite(value) for value in said.tolist())
+    counts[BELOW + 1] = len(said) - counts[MISSING]  # there are no edges: one cell for all
+    return number_table(NumberHistogram(counts))

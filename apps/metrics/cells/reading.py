@@ -1,0 +1,267 @@
+"""The rows of a day, some thousand decisions at once, each with all that belongs to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import BigIntegerField
+from django.db.models.functions import Cast
+
+from apps.decisions.models import Content, Decision, Payload
+from apps.metrics.cells.among import Among
+from apps.metrics.cells.days import moment_of
+from apps.outcomes.models import Outcome
+from apps.registry.models import ModelVersion, UseCase
+from apps.reviews.models import Review, ReviewTask, Seat
+from apps.supervision.models import Intervention
+
+CHUNK = 10_000  # decisions in memory at once; fixed, since sums of floats depend on it
+CHECKS = ("known", "practice")  # tasks that decide nothing
+NAMING = frozenset({"rule", "random_audit"})  # reasons that may name a rule
+
+
+class Decisions(NamedTuple):
+    """Columns of decisions, in the order of their ids; each has one value a decision."""
+
+    id: tuple[UUID, ...]
+    kind: tuple[str, ...]
+    label: tuple[str | None, ...]
+    confidence: tuple[float | None, ...]
+    lane: tuple[str, ...]
+    would_be: tuple[str | None, ...]
+    status: tuple[str, ...]
+    final_label: tuple[str | None, ...]
+    final_commitment: tuple[str | None, ...]
+    reason_codes: tuple[str, ...]
+    sampling_probability: tuple[float | None, ...]
+    after_review: tuple[bool, ...]
+    model_version_id: tuple[UUID, ...]
+    scaled: tuple[int | None, ...]
+    created_at: tuple[datetime, ...]
+    settled_at: tuple[datetime | None, ...]
+    routed_at: tuple[datetime, ...]
+    past: tuple[bool, ...]
+    lifecycle: tuple[str, ...]
+    policy_id: tuple[UUID, ...]
+    mandate: tuple[UUID | None, ...]
+    submitted_by: tuple[str, ...]
+    subject_pseudonym: tuple[str | None, ...]
+
+
+class Verdict(NamedTuple):
+    """A review, and at which ``place`` its decision is."""
+
+    place: int
+    id: UUID
+    task_id: UUID | None
+    reviewer_id: UUID
+    imported: bool
+    machine: bool
+    stage: str
+    verdict: str
+    final: bool
+    label: str | None
+    initial_label: str | None
+    saw_ai: bool | None
+    active_seconds: float | None
+    right: bool | None
+    reviewed_at: datetime | None
+    created_at: datetime
+
+
+class Task(NamedTuple):
+    """A task that bears on its decision, and at which ``place`` that is."""
+
+    place: int
+    id: UUID
+    kind: str
+    status: str
+    reviews_required: int
+    due_at: datetime | None
+    level: int
+    created_at: datetime
+    closed_at: datetime | None
+
+
+class Truth(NamedTuple):
+    """What is known of a decision by its newest outcome."""
+
+    label: str | None = None
+    correct: bool | None = None
+    satisfaction: float | None = None
+
+
+NO_TRUTH = Truth()
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some decisions with what belongs to them; lists of one value a decision, or of rows.
+
+    ``checks``: reviews of known answers and of practice, which are not in ``reviews``; ``waits``:
+    (place, seconds) from a task's opening to a claim; ``features`` and ``subject`` are read where
+    something is made of them.
+    """
+
+    decisions: Decisions
+    versions: list[str]
+    truths: list[Truth]
+    rules: list[str | None]
+    reviews: list[Verdict]
+    checks: list[tuple[str, Verdict]]
+    tasks: list[Task]
+    waits: list[tuple[int, float]]
+    intervened: set[int]
+    features: list[dict[str, Any] | None] = field(default_factory=list)
+    subject: list[dict[str, Any] | None] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.decisions.id)
+
+
+def read_chunks(
+    use_case: UseCase, begin: datetime, end: datetime, parts: Sequence[str]
+) -> Iterator[Chunk]:
+    """The decisions made from ``begin`` on and before ``end``, by id.
+
+    Parameters: ``parts``: of "features" and "subject", the contents that are wanted.
+    """
+    rows = Decision.objects.annotate(made=moment_of(), scaled=Cast("amount", BigIntegerField()))
+    rows = rows.filter(use_case=use_case, made__gte=begin, made__lt=end).order_by("id")
+    held: list[tuple[Any, ...]] = []
+    for row in rows.values_list(*Decisions._fields).iterator(chunk_size=CHUNK):
+        held.append(row)
+        if len(held) == CHUNK:
+            yield _chunk(held, parts)
+            held = []
+    if held:
+        yield _chunk(held, parts)
+
+
+def _chunk(rows: list[tuple[Any, ...]], parts: Sequence[str]) -> Chunk:
+    decisions = Decisions(*zip(*rows, strict=True))
+    at = {key: place for place, key in enumerate(decisions.id)}
+    ids = decisions.id
+    reviews, checks = _reviews(ids, at)
+    tasks = _tasks(ids, at)
+    chunk = Chunk(
+        decisions,
+        versions=[version_name(key) for key in decisions.model_version_id],
+        truths=_truths(ids, at),
+        rules=_rules(decisions, at),
+        reviews=reviews,
+        checks=checks,
+        tasks=tasks,
+        waits=_waits(tasks),
+        intervened=_intervened(ids, at),
+    )
+    if parts:
+        _read_contents(chunk, at, parts)
+    return chunk
+
+
+@lru_cache(maxsize=4_096)  # a version keeps its name
+def version_name(key: UUID) -> str:
+    """A model version as people call it: "scorer 2.3.1"."""
+    return str(ModelVersion.objects.select_related("system").get(pk=key))
+
+
+def _of(model: Any, ids: Sequence[UUID], column: str = "decision_id") -> Any:
+    return model.objects.filter(Among(column, ids))
+
+
+def _truths(ids: Sequence[UUID], at: dict[UUID, int]) -> list[Truth]:
+    found = [NO_TRUTH] * len(ids)
+    # Ids are ordered by time, so that the newest outcome comes last.
+    rows = _of(Outcome, ids).order_by("id")
+    for key, *said in rows.values_list("decision_id", *Truth._fields):
+        found[at[key]] = Truth(*said)
+    return found
+
+
+def _reviews(
+    ids: Sequence[UUID], at: dict[UUID, int]
+) -> tuple[list[Verdict], list[tuple[str, Verdict]]]:
+    fields = Verdict._fields[1:]
+    reviews: list[Verdict] = []
+    checks: list[tuple[str, Verdict]] = []
+    rows = _of(Review, ids).order_by("id")
+    for key, kind, *said in rows.values_list("decision_id", "task__kind", *fields):
+        verdict = Verdict(at[key], *said)
+        if kind in CHECKS:
+            checks.append((kind, verdict))
+        else:
+            reviews.append(verdict)
+    return reviews, checks
+
+
+def _tasks(ids: Sequence[UUID], at: dict[UUID, int]) -> list[Task]:
+    rows = _of(ReviewTask, ids).exclude(kind__in=CHECKS).order_by("id")
+    listed = rows.values_list("decision_id", *Task._fields[1:])
+    return [Task(at[key], *said) for key, *said in listed]
+
+
+def _waits(tasks: Sequence[Task]) -> list[tuple[int, float]]:
+    """How long tasks waited for each claim that ended in a review."""
+    if not tasks:
+        return []
+    by_id = {task.id: task for task in tasks}
+    rows = _of(Seat, list(by_id), "task_id").filter(state="done", leased_at__isnull=False)
+    return [
+        (by_id[key].place, max(0.0, (leased - by_id[key].created_at).total_seconds()))
+        for key, leased in rows.order_by("id").values_list("task_id", "leased_at")
+    ]
+
+
+def _intervened(ids: Sequence[UUID], at: dict[UUID, int]) -> set[int]:
+    return {at[key] for key in _of(Intervention, ids).values_list("decision_id", flat=True)}
+
+
+def _rules(decisions: Decisions, at: dict[UUID, int]) -> list[str | None]:
+    """The rule that each decision matched, of those whose reasons name one."""
+    found: list[str | None] = [None] * len(decisions.id)
+    coded = [
+        place
+        for place, codes in enumerate(decisions.reason_codes)
+        if not NAMING.isdisjoint(codes.split())
+    ]
+    if not coded:
+        return found
+    moved = [p for p in coded if decisions.routed_at[p] != decisions.created_at[p]]
+    first = _of(Payload, [decisions.id[p] for p in coded], "decision")
+    texts = dict(first.filter(reasons__isnull=False).values_list("decision", "reasons"))
+    if moved:  # routed again, for reasons of its own
+        later = _of(Content, [decisions.id[p] for p in moved], "decision").filter(part="reasons")
+        texts.update(later.order_by("id").values_list("decision", "content"))
+    for key, text in texts.items():
+        found[at[key]] = rule_of(text)
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def rule_of(reasons: str) -> str | None:
+    """The rule that some reasons name first."""
+    return next((one["rule"] for one in json.loads(reasons) if one.get("rule")), None)
+
+
+def _read_contents(chunk: Chunk, at: dict[UUID, int], parts: Sequence[str]) -> None:
+    for part in parts:
+        setattr(chunk, part, [None] * len(chunk))
+    held = [getattr(chunk, part) for part in parts]
+    rows = _of(Payload, chunk.decisions.id, "decision")
+    for key, *texts in rows.values_list("decision", *parts):
+        for contents, text in zip(held, texts, strict=True):
+            if text is not None:
+                contents[at[key]] = json.loads(text)
+    if "subject" in parts:
+        chunk.subject = [_attributes(one) for one in chunk.subject]
+
+
+def _attributes(subject: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if subject is None else subject.get("attributes")

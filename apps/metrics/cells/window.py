@@ -1,0 +1,189 @@
+"""Cells of a window: whole days as they are stored, the days at its ends counted when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+
+from apps.metrics.cells.attributes import protected_attributes
+from apps.metrics.cells.building import build
+from apps.metrics.cells.days import DAY, midnight
+from apps.metrics.cells.families import GROUP, empty, shape_of
+from apps.metrics.cells.refreshing import cells_refresh
+from apps.metrics.cells.storing import Packed, keep_blobs, packed
+from apps.metrics.domain.packing import unpack
+from apps.metrics.domain.tables import NONE, Ints, Table, Text, concat
+from apps.metrics.first_reading import Window
+from apps.metrics.models import FAMILIES, CellBlob, DayCells
+from apps.registry.models import UseCase
+
+Tables = Mapping[str, Table]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCells:
+    """The cells of some families over the days of a window.
+
+    ``used``: rows of [day, family, hash], by which ``cells_of`` reads the same again; ``whole``:
+    family -> day -> its tables by name; ``edges``: what is packed of the days at the window's ends
+    and may not be stored yet (see ``cells_keep``).
+    """
+
+    use_case: UseCase
+    attributes: tuple[str, ...]
+    used: list[list[str]]
+    whole: Mapping[str, Mapping[date, Tables]]
+    edges: Sequence[Packed] = field(default=())
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days that hold a decision, in order."""
+        return tuple(sorted({day for days in self.whole.values() for day in days}))
+
+    @property
+    def decisions(self) -> int:
+        """How many decisions there are. Raises: ValueError: no family was read that tells."""
+        if "outcome" in self.whole:
+            return int(self.table("outcome").ints("n").sum())
+        return int(self.table("confidence").ints("n").sum())
+
+    def names(self, family: str) -> tuple[str, ...]:
+        """The names of a family's tables, those of all its days."""
+        found = self._family(family).values()
+        return tuple(sorted({name for tables in found for name in tables}))
+
+    def table(self, family: str, name: str | None = None) -> Table:
+        """A table of all days together, in their order; equal rows are not yet added up.
+
+        Parameters: ``family``; ``name`` of the table, the family's own where it is not given.
+        Raises: ValueError: the family was not read, or has no such table.
+        """
+        tables = list(self.per_day(family, name).values())
+        name = family if name is None else name
+        return concat(tables) if tables else empty(shape_of(family, name), self.attributes)
+
+    def per_day(self, family: str, name: str | None = None) -> dict[date, Table]:
+        """A table of each day, the days in order."""
+        name = family if name is None else name
+        nothing = empty(shape_of(family, name), self.attributes)
+        days = self._family(family)
+        return {day: self._fitted(days[day].get(name, nothing), nothing) for day in sorted(days)}
+
+    def _family(self, family: str) -> Mapping[date, Tables]:
+        if family not in self.whole:
+            raise ValueError(f"family={family!r} was not read; read were {sorted(self.whole)}")
+        return self.whole[family]
+
+    def _fitted(self, table: Table, like: Table) -> Table:
+        """A day's table with the protected attributes of today: older cells may know others."""
+        if table.texts.keys() == like.texts.keys():
+            return table
+        texts = {name: text for name, text in table.texts.items() if name in like.texts}
+        for name in like.texts.keys() - table.texts.keys():
+            if not name.startswith(GROUP):
+                raise ValueError(f"these cells have no column {name!r}")
+            codes: Ints = np.full(table.length, NONE, dtype=np.int64)
+            texts[name] = Text(codes, ())
+        return Table(texts, table.numbers, table.length)
+
+
+def read_cells(
+    use_case: UseCase, window: Window, families: Iterable[str] = FAMILIES, *, refresh: bool = True
+) -> WindowCells:
+    """The cells of a window of a use case; days that have changed are counted again before.
+
+    Parameters: ``window``: decisions with begin <= time < end, by decided_at; ``families``;
+    ``refresh``: False reads what is stored as it is.
+    Raises: ValueError: there is no such family.
+    """
+    chosen = _chosen(families)
+    if refresh:
+        cells_refresh(use_case)
+    first, last, partial = _days_of(window)
+    rows = DayCells.objects.filter(use_case=use_case, family__in=chosen)
+    if first is not None:
+        rows = rows.filter(day__gte=first)
+    if last is not None:
+        rows = rows.filter(day__lt=last)
+    found = [
+        Packed(day, family, key, bytes(data))
+        for day, family, key, data in rows.order_by("day", "family").values_list(
+            "day", "family", "blob_id", "blob__data"
+        )
+    ]
+    edges = [one for begin, end in partial for one in _edge(use_case, begin, end, chosen)]
+    return _window_cells(use_case, [*found, *edges], chosen, edges)
+
+
+def _chosen(families: Iterable[str]) -> list[str]:
+    chosen = list(dict.fromkeys(families))
+    for family in chosen:
+        if family not in FAMILIES:
+            raise ValueError(f"family={family!r}: there are {', '.join(FAMILIES)}")
+    return chosen
+
+
+def _days_of(
+    window: Window,
+) -> tuple[date | None, date | None, list[tuple[datetime, datetime]]]:
+    """The whole days [first, last) of a window, and the parts of days at its ends."""
+    begin = window.begin.astimezone(UTC) if window.begin else None
+    end = window.end.astimezone(UTC) if window.end else None
+    if begin and end and begin.date() == end.date():
+        return begin.date(), begin.date(), [(begin, end)] if begin < end else []
+    partial: list[tuple[datetime, datetime]] = []
+    first = last = None
+    if begin is not None:
+        first = begin.date()
+        if begin > midnight(first):
+            partial.append((begin, midnight(first) + DAY))
+            first += DAY
+    if end is not None:
+        last = end.date()
+        if end > midnight(last):
+            partial.append((midnight(last), end))
+    return first, last, partial
+
+
+def _edge(use_case: UseCase, begin: datetime, end: datetime, chosen: list[str]) -> list[Packed]:
+    built = build(use_case, begin, end)
+    if not built.rows:
+        return []
+    return [one for one in packed(begin.astimezone(UTC).date(), built) if one.family in chosen]
+
+
+def _window_cells(
+    use_case: UseCase, found: Sequence[Packed], chosen: Iterable[str], edges: Sequence[Packed] = ()
+) -> WindowCells:
+    whole: dict[str, dict[date, Tables]] = {family: {} for family in chosen}
+    for one in found:
+        whole[one.family][one.day] = unpack(one.data)
+    used = sorted([one.day.isoformat(), one.family, one.hash] for one in found)
+    return WindowCells(use_case, protected_attributes(use_case), used, whole, edges)
+
+
+def cells_keep(cells: WindowCells) -> None:
+    """Store what was counted for the ends of the window, so that a report can name it."""
+    keep_blobs(cells.edges)
+
+
+def cells_of(use_case: UseCase, used: Sequence[Sequence[Any]]) -> WindowCells:
+    """The same cells again, by what a report says it used; nothing is counted anew.
+
+    Raises: ValueError: a blob is not there.
+    """
+    wanted = {str(key) for _day, _family, key in used}
+    data = {
+        str(key): bytes(blob)
+        for key, blob in CellBlob.objects.filter(hash__in=wanted).values_list("hash", "data")
+    }
+    missing = sorted(wanted - data.keys())
+    if missing:
+        raise ValueError(f"these cells are not stored: {', '.join(missing)}")
+    found = [Packed(date.fromisoformat(day), family, key, data[key]) for day, family, key in used]
+    families = dict.fromkeys([*(one.family for one in found)] or FAMILIES)
+    return _window_cells(use_case, found, families)

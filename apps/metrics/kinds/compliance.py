@@ -1,0 +1,28 @@
+"""Compliance from cells: what was handled as its policy demanded, and each exception."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apps.metrics.domain.compliance import Breach, compliance_report
+from apps.metrics.domain.tables import labels as texts_of
+from apps.metrics.kinds.reading import Cells, Facts
+
+FAMILIES: Final = ("breaches", "confidence")
+
+
+def report(cells: Cells, facts: Facts) -> dict[str, Any]:
+    """The share of decisions handled as their policy demanded, each exception, and the trail.
+
+    Definition: ``domain.compliance.compliance_report``. The trail is as it stood when the report
+    was made, whatever its window: the last verification, and what waits to be sealed.
+    Parameters: ``cells`` with FAMILIES; ``facts``: trail.
+    Returns: a JSON object.
+    """
+    table = cells.table("breaches")
+    columns = (texts_of(table, name) for name in ("kind", "decision", "detail"))
+    breaches = [
+        Breach(kind or "", decision or "", detail or "")
+        for kind, decision, detail in zip(*columns, strict=True)
+    ]
+    return compliance_report(cells.decisions, breaches) | {"trail": dict(facts["trail"])}
