@@ -78,6 +78,7 @@ def over_http(
             browsers[number].hold(browsers[number].claim())
             return browsers[number].confirm
 
+        without_rest(len(browsers), 2 * len(browsers), claim)  # both processes compile and connect
         claims = at_pace(len(browsers), seconds, claim)
         rate = without_rest(len(browsers), acts, decide)
         for browser in browsers:
@@ -103,9 +104,6 @@ def _paging(browsers: list[Browser]) -> Act:
 @contextmanager
 def _server() -> Iterator[int]:
     """The web server as in production, two processes of four threads, on a free port."""
-    from django.conf import settings
-
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,15 +18,12 @@ Act = Callable[[int], Callable[[], object]]
 def at_pace(people: int, seconds: float, act: Act) -> list[float]:
     """Seconds from the moment at which each act was due until it was done.
 
-    Each of ``people`` begins at a random moment and acts every EVERY_S, whether or not others were
-    served meanwhile. ``act`` gets the number of a person and returns what follows off the clock.
+    Each of ``people`` acts every EVERY_S, one after the other at equal distances, whether or not
+    those before were served. ``act`` gets the number of a person and returns what follows off the
+    clock.
     """
-    draw, due = random.Random(1), []
-    for person in range(people):
-        phase = draw.uniform(0, EVERY_S)
-        rounds = int((seconds + WARM_S - phase) / EVERY_S) + 1
-        due += [(phase + EVERY_S * n, person) for n in range(rounds)]
-    due.sort()
+    apart = EVERY_S / people
+    due = [(n * apart, n % people) for n in range(int((seconds + WARM_S) / apart))]
     began, waiting, lock = time.perf_counter() + 0.2, iter(due), threading.Lock()
     taken: list[float] = []
 

@@ -32,12 +32,15 @@ POLICY = {
 
 def prepare() -> dict[str, Any]:
     """The use case, in which people review every case, and the people who may."""
+    from django.conf import settings
+
     from apps.accounts.qualifications import qualification_grant
     from apps.accounts.services import person_create, role_grant
     from apps.common.actor import Actor
     from apps.policies.services import policy_approve, policy_draft, policy_propose
     from apps.registry.services import use_case_create
 
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # as `up` does
     lead, second = Actor.command("lead"), Actor.command("second")
     use_case = use_case_create(
         actor=lead,

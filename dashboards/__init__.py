@@ -1,0 +1,1 @@
+"""Figures for people: Dash behind Django's doors, read-only, from cells."""

@@ -347,6 +347,19 @@ CELERY_BEAT_SCHEDULE = {
     },
     "known-answers": {"task": "apps.workflow.tasks.draw_known_answers", "schedule": 3600.0},
     "reliability": {"task": "apps.workflow.tasks.refresh_reliabilities", "schedule": 86_400.0},
+    "cells": {
+        "task": "apps.metrics.tasks.sweep_cells",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "cells-check": {"task": "apps.metrics.tasks.check_cells", "schedule": 86_400.0},
+    "report-jobs": {
+        "task": "apps.metrics.tasks.run_report_jobs",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "reports": {"task": "apps.metrics.tasks.run_due_reports", "schedule": 300.0},
+    "alerts": {"task": "apps.metrics.tasks.evaluate_alerts", "schedule": 900.0},
     "answers": {"task": "apps.api.tasks.sweep_stored_answers", "schedule": 3600.0},
 }
 

@@ -6,6 +6,7 @@ from django.urls import path, re_path, register_converter
 
 from apps.api.operations import NoSuchRoute
 from apps.api.v1 import (
+    alerts,
     audit_proofs,
     audit_records,
     batches,
@@ -13,6 +14,7 @@ from apps.api.v1 import (
     decisions,
     documentation,
     events,
+    frontier,
     keys,
     mandates,
     models,
@@ -21,6 +23,7 @@ from apps.api.v1 import (
     permission_matrix,
     policies,
     qualifications,
+    reports,
     reviews,
     supervision,
     use_cases,
@@ -77,6 +80,10 @@ urlpatterns = [
     path("policies/<uuid:id>/approve/", policies.PolicyApprovalView.as_view(), name="approval"),
     path("policies/<uuid:id>/reject/", policies.PolicyRejectionView.as_view(), name="rejection"),
     path("policies/<uuid:id>/diff/", policies.PolicyDiffView.as_view(), name="policy-diff"),
+    path("policies/<uuid:id>/frontier/", frontier.PolicyFrontierView.as_view(), name="frontier"),
+    path(
+        "policies/<uuid:id>/simulate/", frontier.PolicySimulationView.as_view(), name="simulation"
+    ),
     # decisions
     path("decisions/", decisions.DecisionsView.as_view(), name="decisions"),
     path("decisions/batch/", batches.DecisionBatchView.as_view(), name="decision-batch"),
@@ -163,6 +170,27 @@ urlpatterns = [
     path("keys/", keys.KeysView.as_view(), name="keys"),
     path("keys/<uuid:id>/", keys.KeyView.as_view(), name="key"),
     path("keys/<uuid:id>/revoke/", keys.KeyRevocationView.as_view(), name="key-revocation"),
+    # figures
+    path("reports/", reports.ReportsView.as_view(), name="reports"),
+    path("reports/<uuid:id>/", reports.ReportView.as_view(), name="report"),
+    path("metrics/summary/", reports.SummaryView.as_view(), name="summary"),
+    path("alerts/", alerts.AlertsView.as_view(), name="alerts"),
+    path("alerts/<uuid:id>/", alerts.AlertView.as_view(), name="alert"),
+    path(
+        "alerts/<uuid:id>/acknowledge/",
+        alerts.AlertAcknowledgementView.as_view(),
+        name="alert-acknowledgement",
+    ),
+    path(
+        "alerts/<uuid:id>/resolve/", alerts.AlertResolutionView.as_view(), name="alert-resolution"
+    ),
+    path("alert-limits/", alerts.AlertLimitsView.as_view(), name="alert-limits"),
+    path("alert-limits/<uuid:id>/", alerts.AlertLimitView.as_view(), name="alert-limit"),
+    path(
+        "alert-limits/<uuid:id>/retire/",
+        alerts.AlertLimitRetirementView.as_view(),
+        name="alert-limit-retirement",
+    ),
     # trail
     path("audit/records/", audit_records.RecordsView.as_view(), name="records"),
     path(

@@ -115,9 +115,7 @@ class Decision(TrackedModel):
             # so block ranges do on PostgreSQL, and cost ingest next to nothing; what was imported
             # out of order makes a day read more blocks, no less right. SQLite makes it an ordinary
             # one.
-            BrinIndex(
-                Coalesce("decided_at", "created_at"), name="decision_day_brin", pages_per_range=32
-            ),
+            BrinIndex(Coalesce("decided_at", "created_at"), name="decision_day_brin"),
         ]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.db import transaction
@@ -15,6 +15,7 @@ from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, FieldError
 from apps.decisions.domain.checks import check_date, check_time
 from apps.decisions.domain.faults import RefusedError
+from apps.metrics.cells.days import bounds, midnight
 from apps.metrics.cells.window import WindowCells, cells_keep, read_cells
 from apps.metrics.code_version import code_version, libraries
 from apps.metrics.facts import Facts, facts_of, written
@@ -113,12 +114,9 @@ def reference_cells(use_case: UseCase, kind: str, facts: Facts) -> WindowCells |
     """The cells of the reference window, for a kind that is compared with one."""
     if not KINDS[kind].reference or facts["profile"] is None:
         return None
-    begin, end = (_midnight(facts[name]) for name in ("reference_from", "reference_to"))
+    days = (date.fromisoformat(facts[name]) for name in ("reference_from", "reference_to"))
+    begin, end = map(midnight, days)
     return read_cells(use_case, Window(begin, end), KINDS[kind].reference, refresh=False)
-
-
-def _midnight(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), time(), UTC)
 
 
 def figures_of(
@@ -153,6 +151,14 @@ def checked_window(window: Window) -> Window:
     if window.begin and window.end and window.begin >= window.end:
         raise BadInput([_upside_down(written(window.begin), written(window.end))])
     return window
+
+
+def window_edges(
+    begin: datetime | None, end: datetime | None, day: date
+) -> tuple[datetime, datetime]:
+    """The part of a UTC day that lies in a window; the second is not after the first where none does."""
+    first, last = bounds(day)
+    return max(first, begin or first), min(last, end or last)
 
 
 def _upside_down(begin: str | None, end: str | None) -> FieldError:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 
-from apps.metrics.cells.refreshing import cells_refresh
 from apps.metrics.cells.window import read_cells
 from apps.metrics.domain.tables import labels
 from apps.metrics.first_reading import Window, read_cases
-from apps.metrics.models import CellBlob, DayCells, DirtyDay
 from apps.registry.models import UseCase
-from tests.metrics.rows import DAY, decision, define, judge, label, send, turn_out
+from tests.metrics.rows import DAY, define, judge, label, send, turn_out
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +56,9 @@ def test_outcome_cells_count_what_the_slow_reading_finds(seed: int, make_person:
     fill(use_case, [make_person(f"p{n}") for n in range(4)], seed)
     table = read_cells(use_case, Window()).table("outcome")
     columns = [labels(table, name) for name in ("given", "true", "final")]
-    columns += [table.numbers[name].tolist() for name in ("right", "right_final", "drawn", "unseen")]
+    columns += [
+        table.numbers[name].tolist() for name in ("right", "right_final", "drawn", "unseen")
+    ]
     found: Counter[Any] = Counter()
     for *key, n in zip(*columns, table.ints("n").tolist(), strict=True):
         found[tuple(key)] += n

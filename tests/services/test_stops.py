@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+from django.db import connection, connections
+from django.utils import timezone
 
 from apps.accounts.services import service_key_create
 from apps.common.actor import Actor
 from apps.common.errors import ActorRequired, BadInput, Conflict, NotPermitted
+from apps.decisions.models import Decision
 from apps.notifications.models import OutboxEvent
+from apps.policies.models import PolicyVersion
+from apps.policies.seeds import stored_seed
+from apps.policies.services import policy_approve
 from apps.registry.models import UseCase
 from apps.registry.services import use_case_move
 from apps.supervision.models import Stop
 from apps.supervision.stops import resume, stop
-from tests.services.oversight import LEAD, SECOND, at_once, loans
+from apps.workflow import batch, intake
+from apps.workflow.batch import Counts, take_batch
+from tests.services.gates import SENDER, arrivals, body
+from tests.services.oversight import LEAD, SECOND, at_once, in_force, loans, proposed
 
 
 @pytest.mark.parametrize("lifecycle", ["draft", "pilot", "live"])
@@ -148,3 +163,95 @@ def test_of_two_who_resume_at_once_one_does(committed_db: Any) -> None:
     )
     assert results.count("Conflict") == 1
     assert UseCase.objects.get().lifecycle == "live"
+
+
+# --- Beside a batch that is being written -----------------------------------------------------
+
+STOP_S = 1.0  # what a stop may take while the transaction of a batch is open elsewhere
+
+
+class _Deaf:
+    """Nobody hears what became of the lines."""
+
+    def restart(self) -> None: ...
+
+    def line(self, line: int, taken: Any) -> None: ...
+
+
+def _whole_batch(use_case: UseCase) -> Counts:
+    lines = "".join(
+        json.dumps({**body(f"c{n}"), "use_case": use_case.slug}) + "\n" for n in range(50)
+    )
+    return take_batch(
+        actor=SENDER, source=io.BytesIO(lines.encode()), find=lambda _: use_case, told=_Deaf()
+    )
+
+
+def _one_call(use_case: UseCase) -> Counts:
+    taken = intake.take_in(
+        actor=SENDER,
+        use_case=use_case.slug,
+        arrivals=arrivals(use_case, *(body(f"c{n}") for n in range(50))),
+    )
+    counts = Counts(lanes=None)
+    for one in taken:
+        counts.add(one)
+    return counts
+
+
+@pytest.mark.parametrize("due", [False, True], ids=["makes the seed", "activates a policy"])
+@pytest.mark.parametrize("send", [_whole_batch, _one_call])
+def test_a_stop_waits_for_no_batch_that_first_had_to_write_of_the_use_case_itself(
+    committed_db: Any, monkeypatch: Any, send: Callable[[UseCase], Counts], due: bool
+) -> None:
+    """The batch makes the year's seed, and puts a policy into force whose moment has come: both
+    need the lock that a stop needs. With all of it written and its transaction open, the stop is
+    there within a second, and the batch that it overtook is routed anew."""
+    if connection.vendor == "sqlite":
+        return  # one writer at a time: a stop waits for whoever writes
+    use_case = loans()
+    in_force(use_case)
+    if due:
+        soon = timezone.now() + timedelta(seconds=0.2)
+        policy_approve(actor=SECOND, policy=proposed(use_case, audit_rate=0.5), effective_from=soon)
+        time.sleep(0.3)
+    assert stored_seed(use_case.slug, timezone.now().year) is None
+    written, may_end, done = Event(), Event(), list[Counts]()
+
+    def held_open(module: Any) -> None:
+        kept = module.read_stop_again
+
+        def wait_first(stands: Any) -> None:
+            if not written.is_set():
+                written.set()
+                assert may_end.wait(30)
+            kept(stands)
+
+        monkeypatch.setattr(module, "read_stop_again", wait_first)
+
+    held_open(batch)
+    held_open(intake)
+
+    def sender() -> None:
+        try:
+            done.append(send(use_case))
+        finally:
+            connections.close_all()
+
+    thread = Thread(target=sender)
+    thread.start()
+    try:
+        assert written.wait(30), "the batch never came to its last step"
+        began = time.monotonic()
+        stop(actor=LEAD, use_case=use_case, reason="odd figures")
+        took = time.monotonic() - began
+    finally:
+        may_end.set()
+        thread.join(60)
+    assert took < STOP_S, f"the stop took {took:.2f} s"
+    assert done[0].accepted == 50
+    assert set(Decision.objects.values_list("lane", "status")) == {("blocked", "withheld")}
+    assert Decision.objects.count() == 50
+    active = PolicyVersion.objects.get(status="active")
+    assert active.number == (2 if due else 1)
+    assert stored_seed(use_case.slug, timezone.now().year) is not None

@@ -156,6 +156,14 @@ ACTIONS: dict[str, Action] = {
         "see reports and dashboards", OVERSEERS | {"executive", "senior_reviewer"}
     ),
     "report.run": _action("run reports", {"administrator", "compliance_officer", "risk_lead"}),
+    "policy.simulate": _action("simulate policies over stored decisions", OVERSEERS),
+    "alert.view": _action(
+        "see alerts and their limits", OVERSEERS | {"executive", "senior_reviewer"}
+    ),
+    "alert.handle": _action("acknowledge and resolve alerts", OVERSEERS - {"auditor"}),
+    "alert_limit.set": _action(
+        "set and retire limits of alerts", {"administrator", "compliance_officer", "risk_lead"}
+    ),
     "training_data.view": _action("take out corrected labels", {"integration", "risk_lead"}),
 }
 

@@ -16,6 +16,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='decision',
-            index=django.contrib.postgres.indexes.BrinIndex(django.db.models.functions.comparison.Coalesce('decided_at', 'created_at'), name='decision_day_brin', pages_per_range=32),
+            index=django.contrib.postgres.indexes.BrinIndex(django.db.models.functions.comparison.Coalesce('decided_at', 'created_at'), name='decision_day_brin'),
         ),
     ]

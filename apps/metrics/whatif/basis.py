@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from apps.common.errors import BadInput
+from apps.common.errors import BadInput, Conflict
 from apps.common.saving import text_faults
 from apps.metrics.domain.cell_levels import Answers
 from apps.metrics.domain.frontier import Prices
@@ -55,8 +55,16 @@ def policy_read(use_case: UseCase, document: object) -> Looked:
 
 
 def policy_looked(policy: PolicyVersion) -> Looked:
-    """A version, in whatever status, against the use case as it is defined now."""
-    read = policy_read(policy.use_case, policy.document)
+    """A version, in whatever status, against the use case as it is defined now.
+
+    Raises: Conflict: it refers to what the definition no longer has.
+    """
+    try:
+        read = policy_read(policy.use_case, policy.document)
+    except BadInput as error:
+        raise Conflict(
+            f"{policy} does not fit the use case as it is defined now: {error}"
+        ) from None
     return Looked(read.routing, read.document, policy.pk, policy.number, policy.status)
 
 

@@ -21,7 +21,7 @@ from apps.reviews.models import Draft, KnownAnswer, Pool, Review, Seat
 from apps.reviews.pools import pools_served
 from apps.web.desk.drafts import kept_form, said_in_words
 from apps.web.desk.outputs import headline
-from apps.workflow.desk.case import standing_policy
+from apps.workflow.desk.case import CHECKING, standing_policy
 from apps.workflow.desk.pauses import Load, load_of
 
 LISTED: Final = 50
@@ -134,6 +134,7 @@ def mine(person: User, now: datetime) -> list[Mine]:
     people = [person.pk, *stood_in_for(person, now)]
     held = Q(holder=person, state="leased", lease_expires_at__gt=now)
     given = Q(assigned_to__in=people, state="free", task__status="open")
+    given &= ~Q(task__kind__in=CHECKING)  # what was given back looks as if the queue had it
     rows = Seat.objects.filter(held | given).select_related(
         "task__decision__use_case", "assigned_to"
     )

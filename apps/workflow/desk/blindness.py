@@ -7,14 +7,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q
-from django.utils import timezone
 
 from apps.accounts.callers import Caller
 from apps.accounts.models import User
-from apps.registry.models import UseCase
 from apps.reviews.domain.display import SELECTED
 from apps.reviews.models import Review, ReviewTask, Seat
-from apps.workflow.desk.case import CHECKING, standing_policy
+from apps.workflow.desk.case import CHECKING
 from apps.workflow.desk.machines import login_of
 
 HIDDEN: Final = ("final_output", "would_be", "sampling_probability")
@@ -22,7 +20,8 @@ HIDDEN: Final = ("final_output", "would_be", "sampling_probability")
 
 def hidden_from(caller: Caller, decisions: Iterable[UUID]) -> set[UUID]:
     """Of ``decisions`` those whose output and reasons this caller may not see yet: they wait for
-    blind reviews, the caller may be asked for one, and has not answered.
+    blind reviews, the caller may be asked for one, and has not answered. Of a case that checks the
+    caller the output that took effect is the answer itself, blind or not.
 
     Whoever may not review is never asked, and sees what their roles show.
     """
@@ -32,17 +31,15 @@ def hidden_from(caller: Caller, decisions: Iterable[UUID]) -> set[UUID]:
     open_tasks = ReviewTask.objects.filter(decision__in=list(decisions), status="open")
     if slugs is not None:
         open_tasks = open_tasks.filter(use_case__in=slugs)
-    rows = list(
-        open_tasks.values_list("pk", "decision", "use_case", "kind", "decision__policy__document")
-    )
+    rows = list(open_tasks.values_list("pk", "decision", "kind", "decision__policy__document"))
     if not rows:
         return set()
     person = _person_of(caller)
     waiting = _checks_of(person, [pk for pk, *_rest in rows])
     blind = {
         decision
-        for pk, decision, slug, kind, document in rows
-        if (pk in waiting and _blind_now(slug) if kind in CHECKING else document.get("blind"))
+        for pk, decision, kind, document in rows
+        if (pk in waiting if kind in CHECKING else document.get("blind"))
     }
     return blind - _answered(person, blind)
 
@@ -55,16 +52,11 @@ def _person_of(caller: Caller) -> User | None:
 
 
 def _checks_of(person: User | None, tasks: list[UUID]) -> set[UUID]:
-    """Of known answers and practice cases only one's own are anything to be blind to."""
+    """Only one's own known answers and practice cases are anything to be blind to."""
     if person is None:
         return set()
     own = Seat.objects.filter(Q(assigned_to=person) | Q(holder=person), task__in=tasks)
     return set(own.values_list("task", flat=True))
-
-
-def _blind_now(slug: str) -> bool:
-    policy = standing_policy(UseCase.objects.get(pk=slug), timezone.now())
-    return policy is not None and bool(policy.document["blind"])
 
 
 def _answered(person: User | None, decisions: set[UUID]) -> set[UUID]:

@@ -12,12 +12,15 @@ from apps.metrics.reports import KINDS, read_window, run_reports
 
 
 class Command(PlatformCommand):
-    help = "Compute reports from what is recorded, by decided_at, and print them."
+    help = "Compute reports from what is recorded, by decided_at; store and print them."
 
     def arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--use-case", metavar="SLUG", help="of this use case; default: of all")
         parser.add_argument(
-            "--kind", default=",".join(KINDS), metavar="LIST", help=f"of {', '.join(KINDS)}"
+            "--kind",
+            default=",".join(KINDS),
+            metavar="LIST",
+            help=f"of {', '.join(KINDS)}; default: all",
         )
         parser.add_argument(
             "--from",
@@ -40,18 +43,58 @@ class Command(PlatformCommand):
         return documents if options["use_case"] is None else documents[0]
 
 
+# Long tables, and what stands elsewhere in other words: they are in the document.
+LEFT_OUT = frozenset(
+    (
+        "bootstrap",
+        "change",
+        "confusion",
+        "differences",
+        "four_fifths",
+        "groups",
+        "inputs",
+        "local_law_144",
+        "over_time",
+        "per_class",
+        "queue",
+        "ratios",
+        "segments",
+    )
+)
+
+
 def _lines(document: dict[str, Any]) -> Iterator[str]:
     """A use case's figures for people, one a line."""
     begin, end = document["from"] or "the beginning", document["to"] or "now"
     yield f"{document['use_case']}, from {begin} to {end}"
     for kind in [kind for kind in KINDS if kind in document]:
-        for name, figure in document[kind].items():
-            if "method" in figure:
-                yield f"  {kind}.{name:<18} {_figure(figure)}"
+        for name, figure in _figures(document[kind]):
+            yield f"  {kind}.{name:<18} {_figure(figure)}"
+        warning = document[kind].get("team", {}).get("warning")
+        if warning:
+            yield f"  {kind}: {warning}"
+
+
+def _figures(found: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every estimate of a report, but for long tables, and where it stands."""
+    for name, figure in found.items():
+        if not isinstance(figure, dict) or name in LEFT_OUT:
+            continue
+        if {"value", "method"} <= figure.keys():
+            yield f"{path}{name}", figure
+        else:
+            yield from _figures(figure, f"{path}{name}.")
 
 
 def _figure(figure: dict[str, Any]) -> str:
     if figure["value"] is None:
         return str(figure["why"])
-    interval = f"[{figure['low']:z.4f}, {figure['high']:z.4f}]"
-    return f"{figure['value']:z.4f} {interval} n = {figure['n']:,} ({figure['method']})"
+    value, low, high = (_number(figure[name]) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}] n = {figure['n']:,} ({figure['method']})"
+
+
+def _number(number: Any) -> str:
+    """Money as it is written; a bound that there is not as a dash."""
+    if number is None:
+        return "-"
+    return number if isinstance(number, str) else f"{number:z.4f}"

@@ -1,0 +1,1 @@
+"""The pages of decisions: the list, one and its whole way, the proofs."""

@@ -1,0 +1,1 @@
+"""The pages of policies: versions, the editor, what a draft would do."""

@@ -1,0 +1,1 @@
+"""The pages of those above the AI: the monitor, stops, command, mandates."""

@@ -1,0 +1,144 @@
+"""Figures of a dashboard: reports made from stored cells, without storing one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from apps.metrics.cells.window import WindowCells, read_cells
+from apps.metrics.domain.tables import Mask, Table, where
+from apps.metrics.facts import facts_of
+from apps.metrics.first_reading import Window
+from apps.metrics.kinds.catalogue import KINDS
+from apps.metrics.models import DayCells
+from apps.metrics.reports import figures_of, reference_cells
+from apps.registry.models import UseCase
+from dashboards.filters import Filter
+
+KEPT = 64
+GROUP = "group:"
+Documents = dict[str, dict[str, Any]]
+
+
+class Narrowed:
+    """Cells of one model version, or of one group, where their tables tell these apart."""
+
+    def __init__(self, cells: WindowCells, version: str, group: str) -> None:
+        self._cells = cells
+        attribute, _, value = group.partition("=")
+        self._wanted = {
+            name: value
+            for name, value in (("version", version), (f"{GROUP}{attribute}", value))
+            if value
+        }
+
+    @property
+    def days(self) -> Sequence[date]:
+        return self._cells.days
+
+    @property
+    def decisions(self) -> int:
+        return int(self.table("outcome").ints("n").sum())
+
+    @property
+    def used(self) -> list[list[str]]:
+        return self._cells.used
+
+    def names(self, family: str) -> tuple[str, ...]:
+        return self._cells.names(family)
+
+    def table(self, family: str, name: str | None = None) -> Table:
+        return self._narrow(self._cells.table(family, name))
+
+    def per_day(self, family: str, name: str | None = None) -> Mapping[date, Table]:
+        found = self._cells.per_day(family, name)
+        return {day: self._narrow(table) for day, table in found.items()}
+
+    def _narrow(self, table: Table) -> Table:
+        mask: Mask = np.ones(table.length, dtype=bool)
+        for column, value in self._wanted.items():
+            text = table.texts.get(column)
+            if text is not None:
+                code = text.names.index(value) if value in text.names else -2
+                mask &= text.codes == code
+        return table if mask.all() else where(table, mask)
+
+
+class _Recent:
+    """The last figures made in this process, by the cells that they were made of."""
+
+    def __init__(self) -> None:
+        self._lock, self._kept = Lock(), OrderedDict[Any, Documents]()
+
+    def get(self, key: Any) -> Documents | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def keep(self, key: Any, made: Documents) -> None:
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+
+_recent = _Recent()
+
+
+def figures(
+    use_case: UseCase,
+    window: Window,
+    kinds: Iterable[str],
+    version: str = "",
+    group: str = "",
+) -> Documents:
+    """The documents of some kinds of report, by kind.
+
+    Made from the cells as they are stored: what changed since shows when the worker has counted
+    the day again, within a minute.
+    """
+    chosen = tuple(kinds)
+    key = (use_case.slug, window, chosen, version, group, _stamp(use_case, window))
+    made = _recent.get(key)
+    if made is None:
+        made = _made(use_case, window, chosen, version, group)
+        _recent.keep(key, made)
+    return made
+
+
+def _made(
+    use_case: UseCase, window: Window, kinds: Sequence[str], version: str, group: str
+) -> Documents:
+    families = {"outcome", *(one for kind in kinds for one in KINDS[kind].families)}
+    whole = read_cells(use_case, window, sorted(families), refresh=False)
+    cells: Any = Narrowed(whole, version, group) if version or group else whole
+    made: Documents = {}
+    for kind in kinds:
+        facts = facts_of(kind, use_case, window, cells, timezone.now())
+        reference = reference_cells(use_case, kind, facts)
+        made[kind] = figures_of(kind, cells, facts, reference)
+    return made
+
+
+def _stamp(use_case: UseCase, window: Window) -> tuple[Any, ...]:
+    """When the window's cells were last counted, and the minute, for what is as of now."""
+    rows = DayCells.objects.filter(use_case=use_case)
+    if window.begin is not None:
+        rows = rows.filter(day__gte=window.begin.date())
+    if window.end is not None:
+        rows = rows.filter(day__lt=window.end.date())
+    newest = rows.order_by("-built_at").values_list("built_at", flat=True).first()
+    return newest, timezone.now().replace(second=0, microsecond=0)
+
+
+def of_filter(wanted: Filter, kinds: Iterable[str]) -> Documents:
+    """The figures of the one use case of a filter."""
+    return figures(wanted.use_cases[0], wanted.window, kinds, wanted.version, wanted.group)
