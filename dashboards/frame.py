@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from dash import Dash, Input, Output, ClientsideFunction, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from apps.common.errors import PlatformError
 from dashboards.bridge import asking, page_request
 from dashboards.filters import Filter, form_of, read_filter
 from dashboards.look import THEMES
 from dashboards.parts import refused
-from apps.common.errors import PlatformError
 
 SUITES = re.compile(r'"/dashboards/[a-z-]+/(_dash-component-suites/)')
 SHARED = r'"/dashboards/executive/\1'
@@ -58,6 +58,7 @@ def page(slug: str, heading: str, lead: str, draw: Draw, *, several: bool = Fals
         csrf_token_name=settings.CSRF_COOKIE_NAME,
         update_title=None,
         add_log_handler=False,
+        use_async=False,  # the database is asked as from any other view
         title=heading,
         assets_folder="",
         assets_ignore=".*",

@@ -13,6 +13,7 @@ from apps.common.errors import NotPermitted, PlatformError
 from dashboards.filters import Filter
 from dashboards.words import percent, small
 
+MOST_ROWS = 50
 CONFIG: Any = {"displayModeBar": False, "responsive": True}
 Rows = Sequence[Sequence[Any]]
 _numbers = count(1)
@@ -117,7 +118,10 @@ def _button(text: str, what: str, says: str) -> html.Button:
 
 def listed(title: str, head: Sequence[str], rows: Rows, note: str = "", empty: str = "") -> Any:
     """A panel with a table, or with what to do where it would be empty."""
-    body = table(head, rows, title) if rows else html.Div(html.P(empty), className="empty")
+    shown = rows[:MOST_ROWS]
+    body = table(head, shown, title) if rows else html.Div(html.P(empty), className="empty")
+    if len(rows) > MOST_ROWS:
+        note = f"The first {MOST_ROWS} of {len(rows):,} rows. {note}".strip()
     parts = [html.Div(html.H2(title), className="panel-head"), body]
     if note:
         parts.append(html.P(note, className="note"))

@@ -22,5 +22,6 @@ urlpatterns = [
     path("admin/", administration.prepare(admin.site).urls),
     path("healthz", health.healthz, name="healthz"),
     path("api/v1/", include("apps.api.urls")),
+    path("dashboards/", include("dashboards.urls")),
     path("favicon.ico", favicon, name="favicon"),
 ]

@@ -29,7 +29,13 @@ class AccessEvent(AppendOnlyModel):
     detail = StoredJSONField(default=dict, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "at"], name="access_event_kind_at")]
+        indexes = [
+            models.Index(fields=["kind", "at"], name="access_event_kind_at"),
+            # who looked at one decision
+            models.Index(
+                fields=["target"], name="access_event_target", condition=models.Q(target__gt="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.actor_name}"

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Qualification, User
 from apps.audit.models import PendingRecord, VerificationRun
+from apps.decisions.models import Decision
 from apps.metrics.cells.attributes import newest_profile, protected_attributes
+from apps.metrics.cells.days import midnight
 from apps.metrics.cells.window import WindowCells
 from apps.metrics.domain.bias import SMALLEST
 from apps.metrics.domain.bootstrap import DRAWS
+from apps.metrics.domain.compliance import SHOWN
 from apps.metrics.first_reading import Window
 from apps.metrics.kinds.reviewers import keys_of
 from apps.policies.models import PolicyStatus, PolicyVersion
@@ -26,10 +30,21 @@ from apps.registry.models import UseCase
 from apps.reviews.models import Review, ReviewTask
 from apps.reviews.selectors import queue_states, time_limits
 
-WEEK: Final = timedelta(days=7)
+DAY: Final = timedelta(days=1)
+WEEK: Final = 7 * DAY
+SEALED_WITHIN: Final = timedelta(minutes=10)  # the sealer runs every few seconds
 SEED: Final = 0
 
 Facts = dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """What facts are asked about: a use case, the window and its cells, and the time."""
+
+    use_case: UseCase
+    window: Window
+    cells: WindowCells
+    now: datetime
 
 
 def facts_of(
@@ -50,7 +65,7 @@ def facts_of(
         "end": written(window.end),
         "as_of": written(now),
     }
-    return common | BY_KIND[kind](use_case, cells, now)
+    return common | BY_KIND[kind](Asked(use_case, window, cells, now))
 
 
 def written(moment: datetime | None) -> str | None:
@@ -58,19 +73,19 @@ def written(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _nothing(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
+def _nothing(asked: Asked) -> Facts:
     return {}
 
 
-def _of_bias(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
-    keys = cells.table("reviews", "cells").texts["reviewer"].names
+def _of_bias(asked: Asked) -> Facts:
+    keys = asked.cells.table("reviews", "cells").texts["reviewer"].names
     drawn = {"draws": DRAWS, "seed": SEED, "smallest": SMALLEST, "left_out": {}}
     return {**drawn, "people": names_of(keys)}
 
 
-def _of_drift(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
-    ends = (use_case.reference_from, use_case.reference_to)
-    profile = newest_profile(use_case)
+def _of_drift(asked: Asked) -> Facts:
+    ends = (asked.use_case.reference_from, asked.use_case.reference_to)
+    profile = newest_profile(asked.use_case)
     if profile is not None and (profile.begin, profile.end) != ends:
         profile = None  # it is of a window that is the reference no more
     return {
@@ -80,28 +95,32 @@ def _of_drift(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
     }
 
 
-def _of_reviewers(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
-    keys = keys_of(cells)
-    return {"seed": SEED, "people": names_of(keys), "practice": practice_of(use_case, keys, now)}
-
-
-def _of_operations(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
+def _of_reviewers(asked: Asked) -> Facts:
+    keys = keys_of(asked.cells)
     return {
-        "cost_model": use_case.cost_model,
-        "queue": queue_of(use_case, now),
-        "sla_minutes": time_limits([use_case.slug]).get(use_case.slug),
+        "seed": SEED,
+        "people": names_of(keys),
+        "practice": practice_of(asked.use_case, keys, asked.now),
     }
 
 
-def _of_compliance(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
-    return {"trail": trail_now()}
+def _of_operations(asked: Asked) -> Facts:
+    return {
+        "cost_model": asked.use_case.cost_model,
+        "queue": queue_of(asked.use_case, asked.now),
+        "sla_minutes": time_limits([asked.use_case.slug]).get(asked.use_case.slug),
+    }
 
 
-def _of_business(use_case: UseCase, cells: WindowCells, now: datetime) -> Facts:
-    return {"cost_model": use_case.cost_model}
+def _of_compliance(asked: Asked) -> Facts:
+    return {"trail": trail_now(), "unsealed": unsealed_of(asked)}
 
 
-BY_KIND: Final[Mapping[str, Callable[[UseCase, WindowCells, datetime], Facts]]] = {
+def _of_business(asked: Asked) -> Facts:
+    return {"cost_model": asked.use_case.cost_model}
+
+
+BY_KIND: Final[Mapping[str, Callable[[Asked], Facts]]] = {
     "accuracy": _nothing,
     "bias": _of_bias,
     "drift": _of_drift,
@@ -169,6 +188,27 @@ def queue_of(use_case: UseCase, now: datetime) -> Facts:
         document["ages"] = {f"p{share}": minutes for share, minutes in state.ages.items()}
         found["state"] = document
     return found
+
+
+def unsealed_of(asked: Asked) -> list[list[str]]:
+    """Decisions of the window of which a record has waited to be sealed for longer than it takes.
+
+    Returns: rows of [decision, what waits since when], the oldest first, at most 1,000.
+    """
+    if not asked.cells.days:
+        return []
+    begin = asked.window.begin or midnight(asked.cells.days[0])
+    end = asked.window.end or midnight(asked.cells.days[-1]) + DAY
+    waiting = PendingRecord.objects.filter(record_type=Decision.record_type).values("record_id")
+    late = Decision.history.annotate(made=Coalesce("decided_at", "created_at")).filter(
+        history_id__in=waiting,
+        history_date__lt=asked.now - SEALED_WITHIN,
+        use_case_id=asked.use_case.slug,
+        made__gte=begin,
+        made__lt=end,
+    )
+    rows = late.order_by("history_id").values_list("id", "history_date")[:SHOWN]
+    return [[str(key), f"recorded at {written(at)}, and not sealed"] for key, at in rows]
 
 
 def trail_now() -> Facts:

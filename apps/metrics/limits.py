@@ -51,11 +51,12 @@ def alert_limit_set(
     if faults:
         raise BadInput(faults)
     held = use_case_lock(use_case.slug)
-    there = AlertLimit.objects.filter(use_case=held, metric=metric, op=op, active=True).first()
+    same: dict[str, Any] = {"use_case": held, "metric": metric, "op": op}
+    there = AlertLimit.objects.filter(**same, active=True).first()
     if there is not None:
         raise Conflict(f"{held.slug} has the limit {metric} {op} {there.value:g}: retire it first")
     numbers: dict[str, Any] = {"value": float(str(value)), **whole}
-    limit = AlertLimit(use_case=held, metric=metric, op=op, created_at=timezone.now(), **numbers)
+    limit = AlertLimit(**same, **numbers, created_at=timezone.now())
     limit.save(actor=actor, reason=reason)
     return limit
 

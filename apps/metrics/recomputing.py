@@ -12,6 +12,7 @@ from apps.common.fields import stored_json
 from apps.decisions.models import Decision
 from apps.metrics.cells.building import build
 from apps.metrics.cells.days import bounds, moment_of
+from apps.metrics.cells.marking import BEARING
 from apps.metrics.cells.storing import Packed, packed
 from apps.metrics.cells.window import WindowCells, cells_of
 from apps.metrics.code_version import code_version
@@ -22,7 +23,8 @@ from apps.metrics.kinds.catalogue import KINDS
 from apps.metrics.models import DayCells, Report
 from apps.metrics.reports import figures_of, window_edges
 
-ERASURES = ("erasure",)
+ERASURE = "erasure"
+SPEAKING = (*(model.record_type for model in BEARING), ERASURE)  # of what figures are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ class Recomputed:
 
     ``same``: from its cells, the same bytes; from rows, the same figures. ``differs``: the paths of
     figures that do not agree; ``days``: [day, family] whose cells differ from those it used;
-    ``records_since`` and ``erasures_since``: records of the use case, and erasures among them,
-    sealed after the report's tree size; ``code_version``: of the code that made it again.
+    ``records_since`` and ``erasures_since``: records of the use case that figures are made of, and
+    erasures among them, sealed after the report's tree size; ``code_version``: of the code that made
+    it again.
     """
 
     same: bool
@@ -92,14 +95,14 @@ def _compared(
     report: Report, result: dict[str, Any], same: bool, days: list[list[str]]
 ) -> Recomputed:
     since = Leaf.objects.filter(use_case=report.use_case_id, index__gte=report.tree_size)
-    since = since.exclude(record_type="report")
+    since = since.filter(record_type__in=SPEAKING)
     return Recomputed(
         same=same,
         result=result,
         differs=[] if same else list(differences(report.result, result)),
         days=days,
         records_since=since.count(),
-        erasures_since=since.filter(record_type__in=ERASURES).count(),
+        erasures_since=since.filter(record_type=ERASURE).count(),
         code_version=code_version(),
     )
 

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
+from apps.common.columns import fetched
 from apps.common.errors import Conflict, NotFound, NotPermitted
 from apps.decisions.bulk import insert_rows
 from apps.policies.models import PolicyVersion
@@ -22,6 +23,12 @@ from apps.reviews.models import Assignment, Draft, ReviewTask, Seat
 from apps.reviews.pools import Served, caller_for, missing_for, pool_for, pools_served
 
 LEASE_MINUTES: Final = 15
+# Asked at each claim, so written out (apps.common.columns).
+HOLDS_ANY: Final = "SELECT 1 FROM reviews_seat WHERE holder_id = %s AND state = 'leased' LIMIT 1"
+POLICY_OF: Final = (
+    "SELECT d.policy_id FROM reviews_reviewtask t JOIN decisions_decision d ON d.id = t.decision_id "
+    "WHERE t.id = %s"
+)
 ALIVE: Final = ("free", "leased")
 
 
@@ -75,6 +82,8 @@ def seat_claim(
 
 
 def _own_lease(person: User, served: Served, now: datetime) -> Seat | None:
+    if not fetched(HOLDS_ANY, [_key("holder", person.pk)]):
+        return None
     own = Seat.objects.select_for_update(no_key=True, of=("self",)).filter(
         holder=person, state="leased", lease_expires_at__gt=now, pool__in=served.pools
     )
@@ -123,12 +132,18 @@ def _lease(seat: Seat, person: User, now: datetime) -> Seat:
 
 def _minutes_of(seat: Seat) -> int:
     """A lease lasts as long as the policy says under which the case came."""
-    key = ReviewTask.objects.values_list("decision__policy", flat=True).get(pk=seat.task_id)
-    return lease_minutes(key)
+    ((policy,),) = fetched(POLICY_OF, [_key("task", seat.task_id)])
+    return lease_minutes(policy)
+
+
+def _key(field: str, value: Any) -> Any:
+    """As the database keeps what a field of a seat points to."""
+    pointer: Any = Seat._meta.get_field(field)
+    return pointer.get_db_prep_value(value, connection)
 
 
 @lru_cache(maxsize=1_024)  # versions are fixed
-def lease_minutes(policy: UUID) -> int:
+def lease_minutes(policy: UUID | str) -> int:
     document = PolicyVersion.objects.values_list("document", flat=True).get(pk=policy)
     return int(document.get("lease_minutes", LEASE_MINUTES))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -186,7 +186,7 @@ def open_to_intervention(filters: InterventionFilter, now: datetime) -> QuerySet
         "created_at__lt": filters.until,
     }
     found: QuerySet[Decision] = Decision.objects.filter(
-        _window_open(filters.use_case, now),
+        windows_open([filters.use_case], now),
         use_case_id=filters.use_case,
         lane=Lane.SUPERVISED,
         status=Status.RELEASED,
@@ -196,10 +196,15 @@ def open_to_intervention(filters: InterventionFilter, now: datetime) -> QuerySet
     return found
 
 
-def _window_open(slug: str, now: datetime) -> Q:
-    """Policies differ in their windows: by the length of the window, which policies set it."""
+def windows_open(slugs: Collection[str] | None, now: datetime) -> Q:
+    """The decisions of these use cases (None: of all) whose windows are open at ``now``.
+
+    Policies differ in their windows: by the length of the window, which policies set it.
+    """
+    versions = PolicyVersion.objects.filter(level="HOTL")
+    versions = versions if slugs is None else versions.filter(use_case_id__in=slugs)
     policies: dict[int | None, list[UUID]] = {}
-    for policy in PolicyVersion.objects.filter(use_case_id=slug, level="HOTL"):
+    for policy in versions:
         policies.setdefault(policy.document["intervention_minutes"], []).append(policy.pk)
     is_open = Q(pk__in=[])
     for minutes, keys in policies.items():

@@ -51,6 +51,12 @@ SECTIONS = (
                 "use_case.view",
                 "What each AI decides or recommends, its labels and features, and who may do what.",
             ),
+            Page(
+                "Decisions",
+                "decisions",
+                "decision.view",
+                "What AI systems proposed, where it went and why, and what took effect.",
+            ),
         ),
     ),
     Section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.web.views import (
+    decisions,
     desk,
     desk_case,
     desk_known,
@@ -20,6 +21,19 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("use-cases/", use_cases.use_cases, name="use_cases"),
     path("use-cases/<slug:slug>/", use_cases.use_case, name="use_case"),
+    path("decisions/", decisions.decisions, name="decisions"),
+    path("decisions/decisions.csv", decisions.decisions_csv, name="decisions_csv"),
+    path("decisions/views/", decisions.view_save, name="decisions_view_save"),
+    path("decisions/views/<int:key>/remove/", decisions.view_remove, name="decisions_view_remove"),
+    path("decisions/<uuid:key>/", decisions.decision, name="decision"),
+    path("decisions/<uuid:key>/proof/<int:leaf>/", decisions.proof, name="decision_proof"),
+    path(
+        "decisions/<uuid:key>/evidence/<int:number>/",
+        decisions.decision_evidence,
+        name="decision_evidence",
+    ),
+    path("decisions/<uuid:key>/intervene/", decisions.intervene, name="decision_intervene"),
+    path("decisions/<uuid:key>/rule/", decisions.rule, name="decision_rule"),
     path("audit/", trail.records, name="records"),
     path("audit/health/", trail.trail_health, name="trail_health"),
     path("audit/verify/", trail.verify_now, name="verify_now"),

@@ -74,7 +74,10 @@ def calibration(ece: Document, theme: str) -> go.Figure:
             mode="lines+markers",
             name="this use case",
             line={"color": look.series[0], "width": 1.5},
-            marker={"size": [7 + 15 * (one["n"] / largest) ** 0.5 for one in bins], "opacity": 0.85},
+            marker={
+                "size": [7 + 15 * (one["n"] / largest) ** 0.5 for one in bins],
+                "opacity": 0.85,
+            },
             customdata=[one["n"] for one in bins],
             hovertemplate="of cases at %{x:.1%}, %{y:.1%} are right (n = %{customdata:,})<extra></extra>",
         )

@@ -56,7 +56,8 @@ def draw(wanted: Filter, theme: str) -> Any:
         ),
         _classes(found),
         note(
-            f"{number(found['decisions']['with_outcome'])} of {number(found['decisions']['n'])} decisions have an "
+            f"{number(found['decisions']['with_outcome'])} of {number(found['decisions']['n'])} "
+            "decisions have an "
             "outcome; the newest one counts. Intervals are at 95 %."
         ),
         behind(wanted),
@@ -74,14 +75,18 @@ def team(found: Document) -> Any:
             "good",
         )
     loses = found["team_gain"]["high"] is not None and found["team_gain"]["high"] < 0
-    head = "The team does worse than the better of the two alone." if loses else (
-        "It is not shown that the team beats the better of the two alone."
+    head = (
+        "The team does worse than the better of the two alone."
+        if loses
+        else ("It is not shown that the team beats the better of the two alone.")
     )
     return verdict(head, str(told["warning"]), "bad" if loses else "warn")
 
 
 def _sides(found: Document, theme: str) -> Any:
-    rows = [(label, percent(found[key]["value"], 2), small(found[key])) for key, label in figures.SIDES]
+    rows = [
+        (label, percent(found[key]["value"], 2), small(found[key])) for key, label in figures.SIDES
+    ]
     return chart(
         "Who is right how often",
         figures.sides(found, theme),
@@ -94,7 +99,12 @@ def _sides(found: Document, theme: str) -> Any:
 def _calibration(found: Document, theme: str) -> Any:
     bins = found["ece"].get("bins", [])
     rows = [
-        (f"{b['low']:.2f} to {b['high']:.2f}", number(b["n"]), percent(b["confidence"]), percent(b["accuracy"]))
+        (
+            f"{b['low']:.2f} to {b['high']:.2f}",
+            number(b["n"]),
+            percent(b["confidence"]),
+            percent(b["accuracy"]),
+        )
         for b in bins
     ]
     value = found["ece"]["value"]
@@ -154,7 +164,13 @@ def _segments(found: Document, theme: str) -> list[Any]:
             continue
         name = SEGMENTS.get(key, key.removeprefix("group:").capitalize())
         rows = [
-            (value, number(one["n"]), percent(one["ai"]["value"]), percent(one["combined"]["value"]), one.get("too_small", ""))
+            (
+                value,
+                number(one["n"]),
+                percent(one["ai"]["value"]),
+                percent(one["combined"]["value"]),
+                one.get("too_small", ""),
+            )
             for value, one in values.items()
         ]
         shown.append(
@@ -173,7 +189,10 @@ def _classes(found: Document) -> Any:
     rows = [
         (
             label,
-            *(f"{percent(one[name]['value'])} {interval(one[name])}" for name in ("precision", "recall")),
+            *(
+                f"{percent(one[name]['value'])} {interval(one[name])}"
+                for name in ("precision", "recall")
+            ),
             percent(one["f1"]["value"]),
         )
         for label, one in found["per_class"].items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ def _of_numbers(feature: NumberFeature) -> tuple[list[str], list[float], list[fl
         return ["missing"], [1.0], [1.0]
     step = CELLS // BARS
     edges = np.linspace(feature.edges.low, feature.edges.high, BARS + 1)
-    names = [f"{low:.3g} to {high:.3g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
     names = [f"below {edges[0]:.3g}", *names, f"above {edges[-1]:.3g}", "missing"]
     shares = []
     for counts in sides:
@@ -94,7 +95,9 @@ def _of_levels(feature: CategoryFeature) -> tuple[list[str], list[float], list[f
     return [*shown, "others", "missing"], shares[0], shares[1]
 
 
-def psi_over_time(series: Mapping[str, Sequence[tuple[str, float | None]]], theme: str) -> go.Figure:
+def psi_over_time(
+    series: Mapping[str, Sequence[tuple[str, float | None]]], theme: str
+) -> go.Figure:
     """PSI of some features by period."""
     figure = blank(theme)
     for (name, values), color in zip(series.items(), THEMES[theme].series, strict=False):

@@ -36,9 +36,13 @@ def draw(wanted: Filter, theme: str) -> Any:
     found = of_filter(wanted, ["drift"])["drift"]
     every = {**found["features"], **found["own"]}
     if not every:
-        return [period(wanted), empty("Nothing to compare with.", str(found.get("why", "")).capitalize() + ".")]
+        return [
+            period(wanted),
+            empty("Nothing to compare with.", str(found.get("why", "")).capitalize() + "."),
+        ]
     order = sorted(
-        every.items(), key=lambda entry: (-(entry[1]["psi"] if entry[1]["psi"] is not None else -1.0), entry[0])
+        every.items(),
+        key=lambda entry: (-(entry[1]["psi"] if entry[1]["psi"] is not None else -1.0), entry[0]),
     )
     known = [(name, one) for name, one in order if one["psi"] is not None]
     behind_each, series = features_behind(wanted, [name for name, _ in known[:SHOWN]])
@@ -60,15 +64,21 @@ def draw(wanted: Filter, theme: str) -> Any:
             ),
             estimate_tile("AI's accuracy, this period", performance["current"]),
             estimate_tile("Change against the reference", performance["change"], points),
-            estimate_tile("Accuracy expected from confidence (an estimate)", found["estimated_accuracy"]),
+            estimate_tile(
+                "Accuracy expected from confidence (an estimate)", found["estimated_accuracy"]
+            ),
         ),
         charts(
             chart(
                 "Ranked by effect",
                 figures.ranked(known[:30], found["limits"]["psi"], theme),
-                f"Population stability index of each; from {found['limits']['psi']} on it can count as drift.",
+                f"Population stability index of each; from {found['limits']['psi']} on it can count "
+                "as drift.",
                 ("Feature", "PSI", "Drifted"),
-                [(name, f"{one['psi']:.4f}", "yes" if one["drifted"] else "no") for name, one in known],
+                [
+                    (name, f"{one['psi']:.4f}", "yes" if one["drifted"] else "no")
+                    for name, one in known
+                ],
             ),
             chart(
                 "Over time",
@@ -87,8 +97,10 @@ def draw(wanted: Filter, theme: str) -> Any:
         ),
         _listed(order),
         note(
-            f"Reference: {reference['reference_from']} to {reference['reference_to']}, n = {number(reference['n'])}. "
-            f"False discoveries are held to {found['limits']['fdr']:.0%} over all {found.get('tests', len(every))} tests. "
+            f"Reference: {reference['reference_from']} to {reference['reference_to']}, n = "
+            f"{number(reference['n'])}. "
+            f"False discoveries are held to {found['limits']['fdr']:.0%} over all "
+            f"{found.get('tests', len(every))} tests. "
             "On many rows everything is significant: drift takes an effect as well."
         ),
         behind(wanted),
@@ -122,7 +134,11 @@ def _listed(order: list[tuple[str, Document]]) -> Any:
         )
         for name, one in order
     ]
-    return listed("Every feature", ("Feature", "PSI", "KS", "JS", "Wasserstein", "q", "Why it counts as drift"), rows)
+    return listed(
+        "Every feature",
+        ("Feature", "PSI", "KS", "JS", "Wasserstein", "q", "Why it counts as drift"),
+        rows,
+    )
 
 
 app = page(

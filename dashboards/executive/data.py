@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from apps.metrics.models import Alert
+from apps.policies.models import PolicyVersion
 from apps.registry.models import UseCase
 from dashboards.filters import Filter
 from dashboards.reading import Documents, figures
@@ -19,12 +20,14 @@ KINDS = ("accuracy", "business", "compliance", "operations")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A use case: its figures ``now`` and ``before``, and how many alerts are open."""
+    """A use case: its figures ``now`` and ``before``, how many alerts are open, and the ``level`` of
+    oversight of the policy in force."""
 
     use_case: UseCase
     now: Documents
     before: Documents
     alerts: int
+    level: str
 
     @property
     def decisions(self) -> int:
@@ -34,12 +37,15 @@ class Process:
 def processes(wanted: Filter) -> list[Process]:
     """Those with a decision in the window, the busiest first."""
     alerts = _open_alerts(wanted.use_cases)
+    active = PolicyVersion.objects.filter(use_case__in=wanted.use_cases, status="active")
+    levels = dict(active.values_list("use_case_id", "level"))
     found = [
         Process(
             one,
             figures(one, wanted.window, KINDS, wanted.version, wanted.group),
             figures(one, wanted.before, KINDS, wanted.version, wanted.group),
             alerts.get(one.slug, 0),
+            levels.get(one.slug, "no policy"),
         )
         for one in wanted.use_cases
     ]

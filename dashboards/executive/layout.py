@@ -73,7 +73,9 @@ def draw(wanted: Filter, theme: str) -> Any:
                         one.use_case.name,
                         *(
                             f"{percent(side['value'])} {interval(side)}"
-                            for side in (one.now["accuracy"][s] for s in ("ai", "human", "combined"))
+                            for side in (
+                                one.now["accuracy"][s] for s in ("ai", "human", "combined")
+                            )
                         ),
                     )
                     for one in found
@@ -82,9 +84,13 @@ def draw(wanted: Filter, theme: str) -> Any:
             chart(
                 "Decisions over time",
                 figures.volume_over_time(frame, theme),
-                f"{number(int(frame['n'].sum()))} decisions, by whether a person saw them before they took effect.",
+                f"{number(int(frame['n'].sum()))} decisions, by whether a person saw them before "
+                "they took effect.",
                 ("From", "Decisions", "Without a person"),
-                [(f"{r.start:%Y-%m-%d}", f"{r.n:,.0f}", f"{r.automatic:,.0f}") for r in frame.itertuples()],
+                [
+                    (f"{r.start:%Y-%m-%d}", f"{r.n:,.0f}", f"{r.automatic:,.0f}")
+                    for r in frame.itertuples()
+                ],
             ),
         ),
         listed("Every process", HEAD, [_row(one, wanted) for one in found]),
@@ -102,7 +108,7 @@ def _tiles(found: Sequence[Process]) -> list[Any]:
         tile(
             f"Net value, {currency}",
             money(one["value"], currency),
-            f"{interval(one, lambda end, c=currency: money(end, c))} · {one['processes']} processes",
+            f"{interval(one, lambda end, c=currency: money(end, c))} · {processes_of(one['processes'])}",
             "good" if float(one["low"]) > 0 else "bad" if float(one["high"]) < 0 else "",
         )
         for currency, one in net_values(found).items()
@@ -111,7 +117,9 @@ def _tiles(found: Sequence[Process]) -> list[Any]:
         tile(
             "Automation rate",
             percent(automation["now"]),
-            f"{points(change)} on the period before · n = {n:,}",
+            f"{points(change)} on the period before · n = {n:,}"
+            if change is not None
+            else f"n = {n:,}",
         ),
         tile(
             "Handled as demanded",
@@ -130,7 +138,9 @@ def _tiles(found: Sequence[Process]) -> list[Any]:
         one = found[0].now
         currency = one["business"]["currency"]
         tiles_ += [
-            estimate_tile("ROI", one["business"]["roi"], lambda v: NONE if v is None else f"{v:.1f}×"),
+            estimate_tile(
+                "ROI", one["business"]["roi"], lambda v: NONE if v is None else f"{v:.1f}×"
+            ),
             estimate_tile(
                 "Cost per decision",
                 one["business"]["cost_per_decision"],
@@ -141,6 +151,10 @@ def _tiles(found: Sequence[Process]) -> list[Any]:
     return tiles_
 
 
+def processes_of(n: int) -> str:
+    return "1 process" if n == 1 else f"{n} processes"
+
+
 def _row(one: Process, wanted: Filter) -> tuple[Any, ...]:
     accuracy, business = one.now["accuracy"], one.now["business"]
     currency, roi = business["currency"], business["roi"]["value"]
@@ -148,7 +162,7 @@ def _row(one: Process, wanted: Filter) -> tuple[Any, ...]:
     link = f"/dashboards/accuracy/?{wanted.query(use_case=one.use_case.slug)}"
     return (
         html.A(one.use_case.name, href=link),
-        one.use_case.get_lifecycle_display(),
+        one.level,
         number(one.decisions),
         percent(one.now["operations"]["automation_rate"]["value"]),
         *(

@@ -21,9 +21,14 @@ def _value(found: Sequence[Process]) -> str:
     losses = [one for one in found if _loses(one)]
     known = [one for one in found if _team(one).get("beats_the_better") is not None]
     if not known:
-        return "Whether people and AI together beat the better of the two cannot be told yet: too few outcomes are known."
-    told = f"People and AI together beat the better of the two in {_names(gains)}" if gains else (
-        "In no process is it shown that people and AI together beat the better of the two"
+        return (
+            "Whether people and AI together beat the better of the two cannot be told yet: too "
+            "few outcomes are known."
+        )
+    told = (
+        f"People and AI together beat the better of the two in {_names(gains)}"
+        if gains
+        else ("In no process is it shown that people and AI together beat the better of the two")
     )
     if losses:
         told += f"; they do worse in {_names(losses)}, where the policy should be looked at"
@@ -48,7 +53,10 @@ def _change(found: Sequence[Process]) -> str:
         if now is not None and before is not None and abs(now - before) >= SHOWN:
             changes.append((abs(now - before), now - before, one))
     if not changes:
-        return "Against the period before, the accuracy of what took effect has not changed by half a percentage point or more in any process."
+        return (
+            "Against the period before, the accuracy of what took effect has not changed by half "
+            "a percentage point or more in any process."
+        )
     _size, change, one = max(changes, key=lambda entry: entry[0])
     went = "rose" if change > 0 else "fell"
     now = one.now["accuracy"]["combined"]["value"]
@@ -59,9 +67,7 @@ def _change(found: Sequence[Process]) -> str:
 
 
 def _because(one: Process, change: float) -> str:
-    ai_now, ai_before = (
-        side["accuracy"]["ai"]["value"] for side in (one.now, one.before)
-    )
+    ai_now, ai_before = (side["accuracy"]["ai"]["value"] for side in (one.now, one.before))
     if ai_now is not None and ai_before is not None:
         moved = ai_now - ai_before
         if abs(moved) >= SHOWN and (moved > 0) == (change > 0):
@@ -86,10 +92,15 @@ def _risk(found: Sequence[Process]) -> str:
     if breached:
         worst = max(breached, key=lambda one: one.now["compliance"]["decisions_with_breaches"])
         n = sum(one.now["compliance"]["decisions_with_breaches"] for one in breached)
-        parts.append(f"{n:,} decisions were not handled as their policy demanded, most of them in {worst.use_case.name}")
+        parts.append(
+            f"{n:,} decisions were not handled as their policy demanded, most of them in "
+            f"{worst.use_case.name}"
+        )
     if alerts:
         most = max(found, key=lambda one: one.alerts)
-        parts.append(f"{alerts} alert{'s are' if alerts > 1 else ' is'} open, most in {most.use_case.name}")
+        parts.append(
+            f"{alerts} alert{'s are' if alerts > 1 else ' is'} open, most in {most.use_case.name}"
+        )
     text = " and ".join(parts)
     return text[0].upper() + text[1:] + "."
 

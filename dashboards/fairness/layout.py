@@ -59,7 +59,8 @@ def draw(wanted: Filter, theme: str) -> Any:
         *[part for name in found["ai"] for part in _attribute(name, found, theme)],
         _reviewers(found),
         note(
-            f"Favourable label: {found['favourable'] or NONE}; error rates take {found['positive'] or NONE} as positive. "
+            f"Favourable label: {found['favourable'] or NONE}; error rates take "
+            f"{found['positive'] or NONE} as positive. "
             "A gap says how far groups lie apart and how sure that is; it says nothing about why."
         ),
         behind(wanted),
@@ -71,7 +72,10 @@ def _attribute(name: str, found: Document, theme: str) -> list[Any]:
     if sides["final"] is None:
         return []
     groups = {side: one["groups"] for side, one in sides.items()}
-    parts: list[Any] = [html.H2(f"By {name.replace('&', 'and')}", className="sub"), _change(name, found, sides)]
+    parts: list[Any] = [
+        html.H2(f"By {name.replace('&', 'and')}", className="sub"),
+        _change(name, found, sides),
+    ]
     parts.append(
         tiles(
             estimate_tile("Impact ratio, AI", sides["ai"]["impact_ratio"], ratio),
@@ -80,9 +84,13 @@ def _attribute(name: str, found: Document, theme: str) -> list[Any]:
                 "Gap of favourable shares, AI", sides["ai"]["demographic_parity_difference"], points
             ),
             estimate_tile(
-                "The same, what took effect", sides["final"]["demographic_parity_difference"], points
+                "The same, what took effect",
+                sides["final"]["demographic_parity_difference"],
+                points,
             ),
-            estimate_tile("Equalized odds gap, AI", sides["ai"]["equalized_odds_difference"], points),
+            estimate_tile(
+                "Equalized odds gap, AI", sides["ai"]["equalized_odds_difference"], points
+            ),
             estimate_tile(
                 "The same, what took effect", sides["final"]["equalized_odds_difference"], points
             ),
@@ -123,7 +131,8 @@ def _change(name: str, found: Document, sides: Document) -> Any:
         why = sides["final"]["demographic_parity_difference"].get("why", "a side has no figure")
         return verdict("What oversight changed cannot be told.", str(why), "warn")
     body = (
-        f"Between the groups farthest apart, favourable shares differ by {points(change['ai'])} in the AI's output "
+        f"Between the groups farthest apart, favourable shares differ by {points(change['ai'])} in "
+        "the AI's output "
         f"and by {points(change['final'])} in what took effect."
     )
     if change["change"] <= -0.005:
@@ -153,7 +162,8 @@ def _four_fifths(name: str, sides: Document) -> Any:
         f"Four-fifths rule, by {name}",
         ("Group", "Against", "Ratio", "Interval and n", "Below 4/5", "p (two-sided)", ""),
         rows,
-        "29 CFR 1607.4(D): a ratio below four fifths is a reason to look, and neither proof nor clearance by itself.",
+        "29 CFR 1607.4(D): a ratio below four fifths is a reason to look, and neither proof nor "
+        "clearance by itself.",
         "Fewer than two groups have cases, or nobody was given the favourable label.",
     )
 
@@ -162,7 +172,15 @@ def _reviewers(found: Document) -> Any:
     rows = []
     for one in found["by_reviewer"]["reviewers"]:
         for attribute, gap in one["gaps"].items():
-            rows.append((one["reviewer"], attribute, number(one["n"]), points(gap["value"]), small(gap, points)))
+            rows.append(
+                (
+                    one["reviewer"],
+                    attribute,
+                    number(one["n"]),
+                    points(gap["value"]),
+                    small(gap, points),
+                )
+            )
     few = found["by_reviewer"]["too_few"]
     return listed(
         "Reviewers' verdicts by group",

@@ -30,6 +30,9 @@ from schemathesis.specs.openapi.checks import (
 from apps.accounts.qualifications import qualification_grant
 from apps.accounts.services import service_key_create
 from apps.api.schema import openapi_document
+from apps.metrics.alerts import alert_raise
+from apps.metrics.limits import alert_limit_set
+from apps.metrics.reports import report_run
 from apps.policies.services import policy_draft
 from apps.registry.services import (
     ai_system_register,
@@ -111,6 +114,12 @@ def there(make_use_case: Any, make_person: Any, actor: Any, sealed: Any) -> dict
         ends_at=timezone.now() + timedelta(days=1),
         reason="leave",
     )
+    report = report_run(actor=actor, use_case=case, kind="accuracy")
+    limit = alert_limit_set(
+        actor=actor, use_case=case, metric="accuracy.ai.value", op="<", value=0.5
+    )
+    alert = alert_raise(use_case=case, kind="limit", about="x", detail="a figure strayed")
+    assert alert is not None
     sealed()
     ids = {
         "reviews": ReviewTask.objects.get().pk,
@@ -122,6 +131,9 @@ def there(make_use_case: Any, make_person: Any, actor: Any, sealed: Any) -> dict
         "keys": key.pk,
         "policies": policy.pk,
         "mandates": mandate.pk,
+        "reports": report.pk,
+        "alerts": alert.pk,
+        "alert-limits": limit.pk,
     }
     values = {"slug": case.slug, "name": system.name, "username": "ada", "leaf_index": 0}
     return {**values, "id": {name: str(pk) for name, pk in ids.items()}}

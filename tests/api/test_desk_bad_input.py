@@ -165,7 +165,7 @@ def test_a_lease_that_ran_out_is_refused_and_the_words_wait_for_the_next_claim(
         ("change", {"output": {"label": "approve"}, "rationale": ""}, ["/rationale"], "needs its reason"),
         ("withhold", {"rationale": "  "}, ["/rationale"], "needs its reason"),
         ("withhold", {"reason_code": ""}, ["/reason_code"], "wrong, incomplete"),
-        ("change", {"output": {"label": "maybe"}}, ["/output/label"], "approve, deny"),
+        ("change", {"output": {"label": "maybe"}}, ["/output/label"], "'approve', 'deny'"),
         ("change", {"output": {"label": 7}}, ["/output/label"], "7"),
         ("change", {"output": {}}, ["/output/label"], ""),
         ("change", {}, ["/output"], ""),

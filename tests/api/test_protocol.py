@@ -23,6 +23,9 @@ from apps.api.v1 import people
 from apps.audit import events
 from apps.audit.models import AccessEvent, RepeatedEvent
 from apps.decisions.models import Decision
+from apps.metrics.alerts import alert_raise
+from apps.metrics.limits import alert_limit_set
+from apps.metrics.reports import report_run
 from apps.registry.models import UseCase
 from apps.registry.services import (
     ai_system_register,
@@ -342,6 +345,9 @@ def grow(count: int, make_person: Any, make_use_case: Any, actor: Any, sealed: A
             max_count=10,
             reason="needed",
         )
+        report_run(actor=actor, use_case=case, kind="accuracy")
+        alert_limit_set(actor=actor, use_case=case, metric="accuracy.ai.value", op="<", value=0.5)
+        alert_raise(use_case=case, kind="limit", about="x", detail="a figure strayed")
     sealed()
 
 
@@ -362,6 +368,9 @@ LISTS = {
     "known-answers": {},
     "absences": {},
     "qualifications": {},
+    "reports": {},
+    "alerts": {},
+    "alert-limits": {},
 }
 
 

@@ -155,7 +155,7 @@ def test_the_width_is_that_of_the_estimate_which_such_an_audit_gives() -> None:
     n, rate, accuracy = 2000, 0.1, 0.9
     m = int(rate * n)
     strata = Strata(
-        *(np.array([one]) for one in (rate, n, m, m, int(accuracy * m))),  # type: ignore[arg-type]
+        *(np.array([one]) for one in (rate, n, m, m, int(accuracy * m))),
     )
     estimate = audited_share(strata)
     assert estimate.low is not None and estimate.high is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.metrics.domain.calibration import brier, ece
+from apps.metrics.domain.calibration import brier, brier_of_cells, ece, ece_of_bins
 from apps.metrics.domain.estimates import Estimate, bounded_mean, share_by_case
 from apps.metrics.domain.gain import team_gain
 
@@ -68,3 +69,20 @@ def test_the_interval_of_a_mean_is_worked_out_by_hand_from_counts() -> None:
     assert bounded_mean([1.0, 0.0], 0.0, 1.0, [3, 1]) == pytest.approx(
         (p - half, min(1.0, p + half))
     )
+
+
+@settings(deadline=None)
+@given(entries)
+def test_calibration_from_sums_by_bin_and_cell_is_that_of_the_cases(rows: list[Any]) -> None:
+    """Cells as they are kept: cases of one level, right or wrong, with their sums."""
+    x, n = columns(rows), np.array([row[3] for row in rows], dtype=np.float64)
+    given, hits = np.array(x["confidence"]), np.array(x["right"], dtype=np.float64)
+    place = np.minimum((given * 15).astype(np.int64), 14)
+    sums = [np.bincount(place, each, 15) for each in (n, n * given, n * hits)]
+    same(
+        ece_of_bins(*sums).document(),
+        ece(x["confidence"], x["right"], counts=n.tolist()).document(),
+    )
+    squares = n * (given - hits) ** 2
+    expected = brier(x["confidence"], x["right"], n.tolist()).document()
+    same(brier_of_cells(n, squares).document(), expected)

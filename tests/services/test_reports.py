@@ -16,6 +16,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, brier_score_loss, cohen_kappa_score
 
+from apps.audit.sealing import seal_all
 from apps.common.errors import BadInput
 from apps.metrics.domain.accuracy import accuracy_report
 from apps.metrics.domain.figures import differences, figure_at
@@ -322,6 +323,18 @@ def test_compliance_counts_each_decision_that_was_not_handled_as_demanded() -> N
     assert found["handled_as_demanded"]["value"] == 1.0
     assert (found["decisions"], found["total"]) == (4, 0)
     assert found["trail"]["last_verification"] is None
+    assert found["not_looked_at"].keys() == {"untraceable"}
+
+
+def test_a_decision_that_waited_too_long_for_its_seal_is_an_exception(monkeypatch: Any) -> None:
+    use_case = define()
+    send(use_case, [body(f"c{i}", "low", 0.9) for i in range(4)])
+    monkeypatch.setattr("apps.metrics.facts.SEALED_WITHIN", timedelta(0))
+    found = figures(use_case, "compliance")
+    assert found["by_kind"]["unsealed"]["n"] == 4
+    assert found["handled_as_demanded"]["value"] == 0.0
+    seal_all()
+    assert figures(use_case, "compliance")["handled_as_demanded"]["value"] == 1.0
 
 
 def test_value_is_worked_out_by_hand() -> None:

@@ -215,3 +215,18 @@ def test_labels_out_of_range_are_refused() -> None:
         unit_counts([0, 1], [0], 2)
     with pytest.raises(ValueError, match="resamples=0"):
         alpha([[2, 0]], seed=1, resamples=0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 4), min_size=3, max_size=3), st.integers(0, 6)),
+        max_size=12,
+    )
+)
+def test_alpha_of_counted_rows_is_that_of_the_rows_written_out(rows: list[Any]) -> None:
+    counts = np.array([row for row, _ in rows], dtype=np.int64).reshape(len(rows), 3)
+    copies = np.array([n for _, n in rows], dtype=np.int64)
+    written = np.repeat(counts, copies, axis=0)
+    found = alpha(counts, seed=3, resamples=50, copies=copies)
+    assert found == alpha(written, seed=3, resamples=50)

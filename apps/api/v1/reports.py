@@ -83,11 +83,15 @@ class ReportDocument(Document):
 
     @classmethod
     def of_job(cls, job: ReportJob) -> ReportDocument:
-        asked = {"id": job.pk, "created_at": job.asked_at, "error": job.error or None}
         if job.report is not None:
             return cls.of(job.report).model_copy(update={"id": job.pk})
-        more = {name: getattr(job, name) for name in ("kind", "begin", "end", "status")}
-        return cls(use_case=job.use_case_id, **asked, **more)
+        return cls(
+            id=job.pk,
+            use_case=job.use_case_id,
+            created_at=job.asked_at,
+            error=job.error or None,
+            **{name: getattr(job, name) for name in ("kind", "begin", "end", "status")},
+        )
 
 
 def _columns(row: Report, document: type[Document], *, without: set[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -379,9 +379,8 @@ def _visible_tasks(caller: Caller) -> QuerySet[ReviewTask]:
 
 def _kind_shown(caller: Caller, task: ReviewTask) -> TaskKind:
     """A known answer shows as one to those alone who may know; to its reviewer it is a case."""
-    kind: TaskKind = task.kind
-    if kind in SEEN_BY_ALL or caller.may("known_answer.view", task.use_case_id):
-        return kind
+    if task.kind in SEEN_BY_ALL or caller.may("known_answer.view", task.use_case_id):
+        return cast(TaskKind, task.kind)
     return "after" if task.decision.lane == Lane.SUPERVISED else "before"
 
 

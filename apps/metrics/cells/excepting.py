@@ -41,7 +41,7 @@ class Facts:
     """What exceptions are judged by besides a chunk's rows; read once for a build."""
 
     use_case: UseCase
-    policies: dict[UUID, Rules] = field(default_factory=dict)
+    policies: dict[str, Rules] = field(default_factory=dict)
     logins: dict[UUID, str] = field(default_factory=dict)
     skills: dict[UUID, list[tuple[datetime, str, str, str, datetime | None]]] = field(
         default_factory=dict
@@ -49,11 +49,10 @@ class Facts:
 
     def learn(self, chunk: Chunk) -> None:
         """Read what is not known yet of the chunk's policies and reviewers."""
-        keys = set(chunk.decisions.policy_id) - self.policies.keys()
-        for key, level, document in PolicyVersion.objects.filter(pk__in=keys).values_list(
-            "pk", "level", "document"
-        ):
-            self.policies[key] = Rules(level, tuple(document.get("skills", ())))
+        keys = set(chunk.decisions.policy) - self.policies.keys()
+        for key in keys:
+            policy = PolicyVersion.objects.get(pk=key)
+            self.policies[key] = Rules(policy.level, tuple(policy.document.get("skills", ())))
         people = {one.reviewer_id for one in chunk.reviews if not one.imported}
         people -= self.logins.keys()
         if not people:
@@ -131,7 +130,7 @@ def _unseen(
             continue
         if any(is_human(one) and one.verdict in SAYING for one in reviews.get(place, ())):
             continue
-        key = str(rows.id[place])
+        key = str(UUID(rows.key[place]))
         if any(task.status == "lapsed" for task in tasks.get(place, ())):
             yield Breach("fallback_released", key, "its time ran out and the fallback released it")
         else:
@@ -144,15 +143,15 @@ def _outside(chunk: Chunk, facts: Facts) -> Iterator[Breach]:
         place for place, lane in enumerate(rows.lane) if lane in ("automatic", "supervised")
     )
     for place in released:
-        rules = facts.policies.get(rows.policy_id[place])
+        rules = facts.policies.get(rows.policy[place])
         if rules is None or rules.level != IN_COMMAND or rows.past[place]:
             continue
-        if rows.mandate[place] is None:
-            yield Breach("outside_mandate", str(rows.id[place]), "no mandate released it")
+        if not rows.mandated[place]:
+            yield Breach("outside_mandate", str(UUID(rows.key[place])), "no mandate released it")
 
 
 def _of_task(chunk: Chunk, task: Task, reviews: list[Verdict]) -> Iterator[Breach]:
-    key = str(chunk.decisions.id[task.place])
+    key = str(UUID(chunk.decisions.key[task.place]))
     ended = task.closed_at if task.status in ("closed", "lapsed") else None
     if task.due_at is not None and ended is not None and ended > task.due_at:
         late = round((ended - task.due_at).total_seconds())
@@ -173,14 +172,14 @@ def _of_review(chunk: Chunk, review: Verdict, facts: Facts) -> Iterator[Breach]:
     if review.imported or review.machine or not review.final:
         return
     rows, place = chunk.decisions, review.place
-    key, person = str(rows.id[place]), review.reviewer_id
+    key, person = str(UUID(rows.key[place])), review.reviewer_id
     if rows.submitted_by[place] == str(person):
         yield Breach("interested_reviewer", key, f"reviewer {person} submitted it")
     elif rows.subject_pseudonym[place] is not None and rows.subject_pseudonym[
         place
     ] == facts.pseudonym(person):
         yield Breach("interested_reviewer", key, f"reviewer {person} is its subject")
-    rules = facts.policies.get(rows.policy_id[place])
+    rules = facts.policies.get(rows.policy[place])
     if rules is None or not rules.skills or review.stage != "review":
         return
     lacking = facts.lacking(review, rules.skills, review.reviewed_at or review.created_at)

@@ -152,8 +152,10 @@ def _handling(chunk: Chunk) -> Iterator[Time]:
 def _releases(chunk: Chunk) -> Iterator[Time]:
     """From ingest to release; what was acted on before it came is left out."""
     decisions = chunk.decisions
-    for place, settled in enumerate(decisions.settled_at):
-        if settled is None or decisions.past[place] or decisions.status[place] != "released":
-            continue
-        seconds = (settled - decisions.created_at[place]).total_seconds()
-        yield "release", decisions.lane[place], max(0.0, seconds)
+    for place, (settled, past, status) in enumerate(
+        zip(decisions.settled, decisions.past, decisions.status, strict=True)
+    ):
+        if settled and not past and status == "released":
+            opened, ended = decisions.opened[place], decisions.ended[place]
+            seconds = (ended - opened).total_seconds() if opened and ended else 0.0
+            yield "release", decisions.lane[place], seconds

@@ -83,9 +83,11 @@ def ece(
     each = standing_for(counts, len(confidence))
     given, hits = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
     place = np.minimum((given * bins).astype(np.intp), bins - 1)
-    return ece_of_bins(
-        *(np.bincount(place, each * one, bins) for one in (np.ones(len(given)), given, hits))
+    n, said, hit = (
+        np.bincount(place, each * one, bins).astype(np.float64)
+        for one in (np.ones(len(given)), given, hits)
     )
+    return ece_of_bins(n, said, hit)
 
 
 def ece_of_bins(counts: Floats, confidence: Floats, right: Floats) -> Estimate:

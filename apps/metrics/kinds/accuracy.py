@@ -133,9 +133,12 @@ def calibration_of(confidence: Table) -> dict[str, Estimate]:
     used = where(confidence, (right != UNKNOWN) & (confidence.texts["given"].codes != UNKNOWN))
     n, hits = used.ints("n"), used.ints("right") == 1
     place = used.ints("bin")
-    sums = [np.bincount(place, one, BINS) for one in (n, used.floats("sum"), n * hits)]
+    each, said, right_ones = (
+        np.bincount(place, one, BINS).astype(np.float64)
+        for one in (n, used.floats("sum"), n * hits)
+    )
     return {
-        "ece": ece_of_bins(*sums),
+        "ece": ece_of_bins(each, said, right_ones),
         "brier": brier_of_cells(n.astype(np.float64), used.floats("square")),
     }
 
@@ -162,11 +165,11 @@ def strata_of(outcome: Table) -> Strata:
     levels, at = np.unique(chance[came], return_inverse=True)
     drawn = outcome.ints("drawn")[came] == 1
     right = outcome.ints("right")[came]
-    sums = [
+    size, drawn_ones, known, hits = (
         np.bincount(at.reshape(-1), n[came] * mask, len(levels)).astype(np.int64)
         for mask in (np.ones(len(right), bool), drawn, drawn & (right != -1), drawn & (right == 1))
-    ]
-    return Strata(levels, *sums)
+    )
+    return Strata(levels, size, drawn_ones, known, hits)
 
 
 def never_sampled(outcome: Table) -> int:

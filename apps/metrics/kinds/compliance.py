@@ -9,6 +9,9 @@ from apps.metrics.domain.tables import labels as texts_of
 from apps.metrics.kinds.reading import Cells, Facts
 
 FAMILIES: Final = ("breaches", "confidence")
+NOT_LOOKED_AT: Final = {
+    "untraceable": "routing each decision again is the replay's: GET /api/v1/decisions/ID/replay/"
+}
 
 
 def report(cells: Cells, facts: Facts) -> dict[str, Any]:
@@ -16,8 +19,8 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
 
     Definition: ``domain.compliance.compliance_report``. The trail is as it stood when the report
     was made, whatever its window: the last verification, and what waits to be sealed.
-    Parameters: ``cells`` with FAMILIES; ``facts``: trail.
-    Returns: a JSON object.
+    Parameters: ``cells`` with FAMILIES; ``facts``: trail, unsealed ([decision, detail] rows).
+    Returns: a JSON object; ``not_looked_at`` names the kinds that no report looks for, and where to.
     """
     table = cells.table("breaches")
     columns = (texts_of(table, name) for name in ("kind", "decision", "detail"))
@@ -25,4 +28,6 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
         Breach(kind or "", decision or "", detail or "")
         for kind, decision, detail in zip(*columns, strict=True)
     ]
-    return compliance_report(cells.decisions, breaches) | {"trail": dict(facts["trail"])}
+    breaches += [Breach("unsealed", decision, detail) for decision, detail in facts["unsealed"]]
+    found = compliance_report(cells.decisions, breaches)
+    return found | {"trail": dict(facts["trail"]), "not_looked_at": dict(NOT_LOOKED_AT)}

@@ -61,13 +61,17 @@ def review_cells(table: Table, reviewers: tuple[str, ...], labels: tuple[str, ..
     small = collapse(table, ("reviewer", "saw_ai", *columns), ("n", "timed", "seconds"))
     seen = {name for column in columns for name in small.texts[column].names}
     names = (*labels, *sorted(seen - set(labels)))
+    first, final, ai, true = (codes_by(small, column, names) for column in columns)
     return ReviewCells(
-        codes_by(small, "reviewer", reviewers),
-        small.ints("saw_ai") == 1,
-        *(codes_by(small, column, names) for column in columns),
-        small.ints("n"),
-        small.ints("seconds"),
-        small.ints("timed"),
+        reviewer=codes_by(small, "reviewer", reviewers),
+        saw_ai=small.ints("saw_ai") == 1,
+        first=first,
+        final=final,
+        ai=ai,
+        true=true,
+        n=small.ints("n"),
+        seconds=small.ints("seconds"),
+        timed=small.ints("timed"),
     )
 
 

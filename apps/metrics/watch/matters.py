@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from apps.audit.selectors import last_verification
@@ -80,7 +80,7 @@ def _team_loss(looks: Looks) -> Iterator[Alert | None]:
 
 def _missed_runs(looks: Looks) -> Iterator[Alert | None]:
     """Reports that the schedule asks for have not been made: one alert a kind, by its newest day."""
-    newest = {}
+    newest: dict[str, date] = {}
     for missed in missed_runs(looks.now, [looks.use_case.slug]):
         newest.setdefault(missed.kind, missed.day)
     for kind, day in sorted(newest.items()):

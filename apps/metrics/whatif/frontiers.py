@@ -43,14 +43,16 @@ def frontier_of(
     *,
     goal: str | None = None,
     bounds: Bounds | None = None,
+    refresh: bool = True,
 ) -> dict[str, Any]:
     """What 0 to 100 % review would have given in a window, and which point to take.
 
     ``looked``: the policy whose thresholds the audit rates start from and whose changed document is
-    recommended; None: there is none, nothing is below a threshold.
+    recommended; None: there is none, nothing is below a threshold. ``refresh``: days that changed
+    are counted again before.
     Raises: KeyError for a goal that is none of GOALS.
     """
-    cells = read_cells(use_case, window, FAMILIES)
+    cells = read_cells(use_case, window, FAMILIES, refresh=refresh)
     confidence, people, groups = (cells.table(name) for name in FAMILIES)
     answers, prices = answers_of(use_case), prices_of(use_case, looked)
     goal, bounds = goal or use_case.goal, bounds or Bounds()

@@ -70,8 +70,7 @@ def _features(decision: Decision) -> list[Value]:
     declared = {one["name"]: bool(one.get("protected")) for one in decision.use_case.features}
     given = part_of(decision, "features") or {}
     return [
-        Value(spaced(name), cell(value), declared.get(name, False))
-        for name, value in given.items()
+        Value(spaced(name), cell(value), declared.get(name, False)) for name, value in given.items()
     ]
 
 

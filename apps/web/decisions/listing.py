@@ -96,9 +96,7 @@ def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
     return _by_external_id(caller, rows, wanted["q"]) if wanted.get("q") else rows
 
 
-def _by_external_id(
-    caller: Caller, rows: QuerySet[Decision], text: str
-) -> QuerySet[Decision]:
+def _by_external_id(caller: Caller, rows: QuerySet[Decision], text: str) -> QuerySet[Decision]:
     """The whole id by its index; where none has it, a part of one among the newest."""
     slugs = list(visible_names(caller))
     whole = rows.filter(use_case__in=slugs, external_id=text)
@@ -125,7 +123,9 @@ def decision_page(
     if telling or sort in ("sure", "unsure"):
         found = [row for row in found if row.pk not in unseen]
     names = visible_names(caller)
-    shown = [Row(row, names.get(row.use_case_id, row.use_case_id), row.pk in unseen) for row in found]
+    shown = [
+        Row(row, names.get(row.use_case_id, row.use_case_id), row.pk in unseen) for row in found
+    ]
     return DecisionPage(shown, next_, previous)
 
 

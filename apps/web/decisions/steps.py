@@ -104,11 +104,15 @@ def decision_steps(rows: Sequence[Any], policies: Mapping[Any, int]) -> Iterator
 def _routed(row: Any, policies: Mapping[Any, int], verb: str, *, part: str) -> Step:
     number = policies.get(row.policy_id)
     by = f"by version {number} of the policy" if number else "by the policy in force"
-    lines = [f"{by.capitalize()}; the use case was {row.lifecycle}, the model version {row.model_status}."]
+    lines = [
+        f"{by.capitalize()}; the use case was {row.lifecycle}, the model version {row.model_status}."
+    ]
     if row.would_be:
         lines.append(f"In pilot nothing is gated: it would have gone to {row.would_be}.")
     if row.sampling_probability is not None:
-        lines.append(f"Its chance to be drawn for review at random was {row.sampling_probability:.2%}.")
+        lines.append(
+            f"Its chance to be drawn for review at random was {row.sampling_probability:.2%}."
+        )
     if row.status != "pending":
         lines.append(f"{STATUS_TITLES[row.status][0]} at once.")
     title = f"{verb} to {row.lane}"
@@ -223,7 +227,9 @@ def _manner(row: Any) -> list[str]:
     if row.reason_code:
         found.append(f"Reason: {spaced(row.reason_code)}.")
     if row.saw_ai is not None:
-        found.append("Saw the AI’s output first." if row.saw_ai else "Had not seen the AI’s output.")
+        found.append(
+            "Saw the AI’s output first." if row.saw_ai else "Had not seen the AI’s output."
+        )
     if row.confidence is not None:
         found.append(f"{row.confidence:.0%} sure.")
     if row.active_seconds is not None:
@@ -283,9 +289,19 @@ def seen_steps(rows: Iterable[Any]) -> Iterator[Step]:
         stage = row.detail.get("stage") if isinstance(row.detail, Mapping) else None
         lines = []
         if stage:
-            lines.append("Without the AI’s output." if stage == "blind" else "With the AI’s output.")
+            lines.append(
+                "Without the AI’s output." if stage == "blind" else "With the AI’s output."
+            )
         title = f"{row.actor_name} {words}{times}"
-        yield Step(row.at, title, row.actor_name, ("access_event", row.pk), lines=lines, part="seen", order=2)
+        yield Step(
+            row.at,
+            title,
+            row.actor_name,
+            ("access_event", row.pk),
+            lines=lines,
+            part="seen",
+            order=2,
+        )
 
 
 # --- Together -------------------------------------------------------------------------------

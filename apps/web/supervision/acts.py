@@ -34,7 +34,9 @@ class Choice:
 CHOICES: Mapping[str, Sequence[Choice]] = {
     INTERVENE: (
         Choice("reverse", "Reverse", "It is undone and leaves no output.", "bad"),
-        Choice("change", "Change", "It is undone, and another output takes its place.", "warn", True),
+        Choice(
+            "change", "Change", "It is undone, and another output takes its place.", "warn", True
+        ),
     ),
     RULE: (
         Choice("approve", "Approve", "It is released as the AI said.", "good"),
@@ -62,7 +64,11 @@ def act_open(caller: Caller, decision: Decision, now: datetime) -> str:
     slug = decision.use_case_id
     if decision.lane == Lane.COMMAND and decision.status == Status.PENDING:
         return RULE if may_act(caller, ACTIONS[RULE], slug) else ""
-    if decision.lane == Lane.SUPERVISED and decision.status == Status.RELEASED and not decision.past:
+    if (
+        decision.lane == Lane.SUPERVISED
+        and decision.status == Status.RELEASED
+        and not decision.past
+    ):
         end = window_end(decision)
         if (end is None or end > now) and may_act(caller, ACTIONS[INTERVENE], slug):
             return INTERVENE
@@ -72,7 +78,7 @@ def act_open(caller: Caller, decision: Decision, now: datetime) -> str:
 def act_form(decision: Decision, act: str, kept: Mapping[str, str] | None = None) -> ActForm:
     """The form, filled with what was typed before where there is something."""
     standing = _standing(decision)
-    names = [one for one in decision.use_case.features] if decision.kind == "fields" else []
+    names = list(decision.use_case.features) if decision.kind == "fields" else []
     inputs = inputs_for(decision.kind, standing, [] if standing else names)
     choices = CHOICES[act]
     if act == RULE and output_of(decision) is None:

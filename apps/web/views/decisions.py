@@ -136,7 +136,9 @@ def view_save(request: PageRequest) -> HttpResponse:
         kept = saved.view_save(person=request.user, name=request.POST.get("name", ""), query=query)
         messages.success(request, f"The view “{kept.name}” is kept.")
     except (BadInput, Conflict) as refused:
-        words = [one.detail for one in refused.errors] if isinstance(refused, BadInput) else [refused]
+        words = (
+            [one.detail for one in refused.errors] if isinstance(refused, BadInput) else [refused]
+        )
         messages.error(request, f"Not kept: {words[0]}.")
     return HttpResponseRedirect(f"{reverse('decisions')}?{query}")
 
@@ -168,7 +170,9 @@ def decision_shown(
     """The page; after a refused act with what was typed, and why it was not done."""
     caller, now = request.caller, timezone.now()
     if unseen_by(caller, [held.pk]):
-        return render(request, "web/decisions/unseen.html", {"decision": held, "current_page": "decisions"})
+        return render(
+            request, "web/decisions/unseen.html", {"decision": held, "current_page": "decisions"}
+        )
     shown = shows_content(caller, held.use_case_id)
     if shown and refused is None:
         content_seen(caller, held)

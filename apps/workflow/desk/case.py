@@ -88,6 +88,8 @@ def policy_of(task: ReviewTask, in_force: PolicyInForce | None = None) -> Policy
     well people decide looks like the others of its day."""
     if task.kind in CHECKING and in_force is not None:
         return in_force
+    if in_force is not None and in_force.id == task.decision.policy_id:
+        return in_force
     return compiled_policy(task.decision.policy_id)
 
 

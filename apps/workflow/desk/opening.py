@@ -62,7 +62,8 @@ def open_next(
             seat = _seat_for(actor, person, use_case, at)
             if seat is None:
                 return None
-            _with_rows(seat)
+            if not Seat.task.is_cached(seat):
+                _with_rows(seat)
             if payload_of(seat.task.decision) is not None:
                 return _open(actor, person, seat, at)
             task_without_content(seat.task, at)
@@ -114,12 +115,12 @@ def _seat_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Se
         return seat  # theirs before, or given to them
     if seat.stage != "review" or seat.pool.role:
         return seat  # it went up: nobody is tested while it waits
-    use_case = UseCase.objects.get(pk=seat.pool.use_case_id)
+    task = _with_rows(seat).task
+    use_case = task.decision.use_case
     policy = standing_policy(use_case, now)
     if policy is None or not known_is_due(person, use_case, policy, now):
         return seat
-    instead_of = ReviewTask.objects.get(pk=seat.task_id)
-    known = known_seat(actor, person, use_case, policy, now, instead_of)
+    known = known_seat(actor, person, use_case, policy, now, task)
     if known is None:
         return seat
     seat_free(seat)  # in this transaction: nobody saw it leave the queue

@@ -1,5 +1,5 @@
-// Checks a sealed record in this browser: its bytes are hashed, the proof is folded (RFC 6962,
-// section 2.1.1) and compared with the root in the signed checkpoint. The server computes nothing.
+// Checks a sealed record in this browser: its bytes are hashed, the proof is folded (RFC 9162,
+// section 2.1.3.2) and compared with the root in the signed checkpoint. The server computes nothing.
 (() => {
   const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
   const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
