@@ -14,12 +14,14 @@ import flask
 from dash import Dash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, re_path
+from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import ensure_csrf_cookie
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
 from apps.accounts.callers import Caller, caller_of_user
+from apps.audit.events import Event, record_repeatable, source_of
+from apps.common.errors import NotPermitted
 
 ASKED = "human_oversight.request"
 NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "content-encoding"}
@@ -35,6 +37,19 @@ def _request() -> Any:
     return flask.request.environ[ASKED]
 
 
+def record_refusal(refusal: NotPermitted) -> None:
+    """A refusal inside a callback, whose answer is shown in the page."""
+    source = source_of(_request().META.get("REMOTE_ADDR"))
+    event = Event(
+        "permission_refused",
+        asking().actor,
+        action=refusal.action,
+        use_case=refusal.use_case or "",
+        detail={"source": source, "door": "dashboard"},
+    )
+    record_repeatable(event, source=source)
+
+
 def page_request() -> Any:
     """Django's request, while Dash writes its page."""
     return _request()
@@ -47,7 +62,11 @@ def dash_urls(app: Dash, slug: str, action: str) -> list[URLPattern]:
         caller_of_user(request.user).require(action)  # type: ignore[arg-type]
         return _through(app, request)
 
-    return [re_path(rf"^{slug}/(?P<rest>.*)$", _door(answer), name=f"dashboard_{slug}")]
+    door = _door(answer)
+    return [
+        path(f"{slug}/", door, name=f"dashboard_{slug}"),
+        re_path(rf"^{slug}/(?P<rest>.+)$", door),
+    ]
 
 
 def _door(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -66,7 +85,7 @@ def _door(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def _through(app: Dash, request: HttpRequest) -> HttpResponse:
     environ = EnvironBuilder(
         path=request.path,
-        method=request.method,
+        method=request.method or "GET",
         query_string=request.META.get("QUERY_STRING", ""),
         headers=list(request.headers.items()),
         input_stream=BytesIO(request.body),

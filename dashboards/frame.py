@@ -10,8 +10,8 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from apps.common.errors import PlatformError
-from dashboards.bridge import asking, page_request
+from apps.common.errors import NotPermitted, PlatformError
+from dashboards.bridge import asking, page_request, record_refusal
 from dashboards.filters import Filter, form_of, read_filter
 from dashboards.look import THEMES
 from dashboards.parts import refused
@@ -21,7 +21,7 @@ SHARED = r'"/dashboards/executive/\1'
 Draw = Callable[[Filter, str], Any]
 
 
-class Page(Dash):
+class Page(Dash):  # type: ignore[misc]
     """A Dash app whose index is a Django template, under a strict Content-Security-Policy."""
 
     heading = lead = slug = ""
@@ -69,7 +69,6 @@ def page(slug: str, heading: str, lead: str, draw: Draw, *, several: bool = Fals
         [
             dcc.Location(id="at", refresh=False),
             dcc.Store(id="theme"),
-            dcc.Interval(id="once", max_intervals=0, interval=10**8),
             html.Div(id="content", className="dashboard", children=html.P("Reading the figures …")),
         ]
     )
@@ -77,13 +76,17 @@ def page(slug: str, heading: str, lead: str, draw: Draw, *, several: bool = Fals
         ClientsideFunction("oversight", "theme"), Output("theme", "data"), Input("at", "href")
     )
 
-    @app.callback(Output("content", "children"), Input("at", "search"), Input("theme", "data"))
+    @app.callback(  # type: ignore[untyped-decorator]
+        Output("content", "children"), Input("at", "search"), Input("theme", "data")
+    )
     def content(search: str | None, theme: str | None) -> Any:
         """The content, for the one who asks: the body says only what is wanted."""
         try:
             wanted = read_filter(asking(), search or "", several=several)
             return draw(wanted, theme if theme in THEMES else "light")
         except PlatformError as problem:
+            if isinstance(problem, NotPermitted):
+                record_refusal(problem)
             return refused(problem)
 
     return app

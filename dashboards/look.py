@@ -88,6 +88,12 @@ def template(theme: str) -> go.layout.Template:
     )
 
 
+def by_time(figure: go.Figure) -> go.Figure:
+    """Days along the bottom, also where there is one alone."""
+    figure.update_xaxes(type="date", tickformat="%d %b<br>%Y", nticks=7)
+    return figure
+
+
 def blank(theme: str, height: int = 300) -> go.Figure:
     """A figure without a trace, in a theme's look."""
     figure = go.Figure()

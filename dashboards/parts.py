@@ -14,6 +14,7 @@ from dashboards.filters import Filter
 from dashboards.words import percent, small
 
 MOST_ROWS = 50
+LONG_CELL = 32
 CONFIG: Any = {"displayModeBar": False, "responsive": True}
 Rows = Sequence[Sequence[Any]]
 _numbers = count(1)
@@ -54,7 +55,14 @@ def table(head: Sequence[str], rows: Rows, caption: str) -> html.Div:
 
 def _row(row: Sequence[Any]) -> html.Tr:
     first, *others = row
-    return html.Tr([html.Th(first, scope="row"), *(html.Td(cell) for cell in others)])
+    return html.Tr(
+        [html.Th(first, scope="row"), *(html.Td(cell, **_kind(cell)) for cell in others)]
+    )
+
+
+def _kind(cell: Any) -> dict[str, str]:
+    """Words read from the left and wrap; figures stand in a column, to the right."""
+    return {"className": "words"} if isinstance(cell, str) and len(cell) > LONG_CELL else {}
 
 
 def chart(

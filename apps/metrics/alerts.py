@@ -51,8 +51,9 @@ def alert_raise(
         raised_at=timezone.now(),
     )
     alert.save(actor=actor, reason=detail)
-    data = {"alert": str(alert.pk), "kind": kind, "about": about, "detail": detail}
-    event_add("alert.raised", use_case=held.slug, data={**data, "value": value, "n": n})
+    # not what it is about, nor the sentence: a reviewer may be named, and any receiver reads events
+    data = {"alert": str(alert.pk), "kind": kind, "value": value, "n": n}
+    event_add("alert.raised", use_case=held.slug, data=data)
     return alert
 
 

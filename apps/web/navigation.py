@@ -60,6 +60,47 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Figures",
+        (
+            Page(
+                "Executive",
+                "dashboard_executive",
+                "report.view",
+                "What every process is worth, how right it is, and what needs somebody.",
+            ),
+            Page(
+                "Accuracy",
+                "dashboard_accuracy",
+                "report.view",
+                "Whether AI, people and both together are right, by segment and over time.",
+            ),
+            Page(
+                "Fairness",
+                "dashboard_fairness",
+                "report.view",
+                "How groups fare in the AI's output and in what took effect.",
+            ),
+            Page(
+                "Drift",
+                "dashboard_drift",
+                "report.view",
+                "Whether what comes in and goes out still looks like the reference.",
+            ),
+            Page(
+                "Reviewers and operations",
+                "dashboard_people",
+                "report.view",
+                "What waits and for how long, who decides, how far people rely on the AI.",
+            ),
+            Page(
+                "Oversight",
+                "dashboard_oversight",
+                "report.view",
+                "What more or less review would give, at every threshold.",
+            ),
+        ),
+    ),
+    Section(
         "Evidence",
         (
             Page(
@@ -73,6 +114,12 @@ SECTIONS = (
                 "trail_health",
                 "audit.view",
                 "Verifications, signed checkpoints and the witnesses that hold them.",
+            ),
+            Page(
+                "Audit health",
+                "dashboard_trail",
+                "audit.view",
+                "What is sealed over time, witnesses, verifications and missed runs at a glance.",
             ),
         ),
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.look import THEMES, blank
+from dashboards.look import THEMES, blank, by_time
 
 Document = Mapping[str, Any]
 SIDES = (
@@ -148,7 +148,7 @@ def over_time(periods: Sequence[Document], theme: str) -> go.Figure:
             )
         )
     figure.update_yaxes(tickformat=".0%", title="accuracy")
-    return figure
+    return by_time(figure)
 
 
 def segments(found: Document, theme: str) -> go.Figure:

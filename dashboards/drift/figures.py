@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from apps.metrics.domain.drift import CategoryFeature, Feature, NumberFeature
 from apps.metrics.domain.histograms import ABOVE, BELOW, CELLS, MISSING
-from dashboards.look import THEMES, blank
+from dashboards.look import THEMES, blank, by_time
 
 BARS = 32
 LEVELS = 12
@@ -113,4 +113,4 @@ def psi_over_time(
             )
         )
     figure.update_yaxes(title="PSI against the reference", rangemode="tozero")
-    return figure
+    return by_time(figure)

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.executive.data import Process
-from dashboards.look import THEMES, blank
+from dashboards.look import THEMES, blank, by_time
 
 SIDES = (("ai", "AI alone"), ("human", "People alone"), ("combined", "Combined"))
 MARKS = {"ai": "circle", "human": "square", "combined": "diamond"}
@@ -69,4 +69,4 @@ def volume_over_time(frame: pd.DataFrame, theme: str) -> go.Figure:
         )
     figure.update_layout(barmode="stack", bargap=0.15)
     figure.update_yaxes(title="decisions")
-    return figure
+    return by_time(figure)

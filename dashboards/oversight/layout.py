@@ -52,7 +52,7 @@ def draw(wanted: Filter, theme: str) -> Any:
         marks.append(("recommended", best, "star"))
     return [
         period(wanted),
-        _recommended(best, now, currency),
+        _recommended(best, now, found["n"], currency),
         tiles(
             tile(
                 "Reviewed now",
@@ -96,7 +96,7 @@ def draw(wanted: Filter, theme: str) -> Any:
             ),
             _impact(found["points"], theme),
         ),
-        _goals(found["recommended"], currency),
+        _goals(found["recommended"], found["n"], currency),
         note("Assumed: " + "; ".join(found["assumed"]) + "."),
         behind(wanted),
     ]
@@ -108,15 +108,15 @@ def nearest(points: Any, share: float) -> Document:
     return found
 
 
-def _recommended(best: Document, now: Document, currency: str) -> Any:
+def _recommended(best: Document, now: Document, n: int, currency: str) -> Any:
     if best.get("review_share") is None:
         return verdict("No point can be recommended.", str(best.get("why")), "warn")
     threshold = (
         "every decision" if best["threshold"] is None else f"what is below {best['threshold']:.4f}"
     )
     body = (
-        f"Reviewing {threshold} ({percent(best['review_share'], 0)} of decisions, "
-        f"{percent(now['review_share'], 0)} now): "
+        f"Reviewing {threshold} ({percent(best['reviewed'] / n, 0)} of decisions, "
+        f"{percent(now['reviewed'] / n, 0)} now): "
         f"expected accuracy {percent(best['accuracy_single'], 2)} "
         f"({percent(now['accuracy_single'], 2)} now), "
         f"{money(best['cost'], currency)} a decision ({money(now['cost'], currency)} now), "
@@ -150,11 +150,11 @@ def _impact(points: Any, theme: str) -> Any:
     )
 
 
-def _goals(found: Mapping[str, Document], currency: str) -> Any:
+def _goals(found: Mapping[str, Document], n: int, currency: str) -> Any:
     rows = [
         (
             GOALS.get(goal, goal),
-            percent(one["review_share"], 0),
+            percent(one["reviewed"] / n if "reviewed" in one else None, 0),
             NONE if one.get("threshold") is None else f"{one['threshold']:.4f}",
             percent(one.get("accuracy_single"), 2),
             money(one.get("cost"), currency),

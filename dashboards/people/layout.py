@@ -163,6 +163,8 @@ def _times(flow: Document, theme: str) -> Any:
         "active time of a review": flow["handling"],
         **{f"ingest to release, {lane or 'no lane'}": one for lane, one in flow["release"].items()},
     }
+    if not any(one["n"] for one in found.values()):
+        return None
     return chart(
         "How long it takes",
         figures.times(found, theme),

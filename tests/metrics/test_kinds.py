@@ -220,6 +220,27 @@ def test_empty_tables_give_a_document_that_is_json(kind: str) -> None:
         assert list(differences(found, json.loads(json.dumps(found)))) == []
 
 
+def test_exceptions_are_counted_once_a_decision_and_listed() -> None:
+    table = table_of(
+        {
+            "kind": ["sla_lapsed", "too_few_reviews", "sla_lapsed"],
+            "decision": ["d1", "d1", "d2"],
+            "detail": ["5 s late", "1 of 2", "9 s late"],
+        },
+        {"n": [1, 1, 1]},
+    )
+    said = table_of(
+        {"version": ["m"], "given": ["low"], "true": [None]},
+        {"level": [9_000], "bin": [13], "right": [-1], "n": [8]},
+        {"sum": [7.2], "square": [0.0]},
+    )
+    window = cells({MONDAY: {"breaches": {"breaches": table}, "confidence": {"confidence": said}}})
+    found = KINDS["compliance"].report(window, {"trail": {}, "unsealed": [["d3", "late"]]})
+    assert found["handled_as_demanded"]["value"] == 5 / 8
+    assert (found["by_kind"]["sla_lapsed"]["n"], found["by_kind"]["unsealed"]["n"]) == (2, 1)
+    assert [one["decision"] for one in found["breaches"]] == ["d1", "d2", "d1", "d3"]
+
+
 # --- Capacity -------------------------------------------------------------------------------
 
 

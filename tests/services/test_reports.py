@@ -366,6 +366,38 @@ def test_value_is_worked_out_by_hand() -> None:
     assert found["payback_months"]["value"] == pytest.approx(float(100 * months / Decimal("4.6")))
 
 
+def test_operations_and_value_of_random_rows_are_those_of_the_cases() -> None:
+    use_case = define()
+    rows = [row._replace(day=0) for row in population(150, 21)]
+    record(use_case, rows)
+    cases = list(read_cases(use_case, Window()))
+    known = [case for case in cases if case.truth is not None]
+    rates = figures(use_case, "operations")["error_rates"]
+    assert rates["ai"]["value"] == pytest.approx(np.mean([c.given != c.truth for c in known]))
+    combined = [c.in_effect != c.truth for c in known]
+    assert rates["combined"]["value"] == pytest.approx(np.mean(combined))
+    verdicts = [(c.truth, said) for c in known for said in c.verdicts]
+    people_rate = np.mean([said != truth for truth, said in verdicts])
+    assert rates["human"]["value"] == pytest.approx(people_rate)
+
+    def cost(pairs: list[Any]) -> float:
+        prices = {("high", "low"): 50, ("low", "high"): 10}
+        return 150 * sum(prices.get(pair, 0) for pair in pairs) / len(pairs)
+
+    found = figures(use_case, "business")
+    stated = [v[4] for row in rows for v in row.verdicts]
+    minutes = sum(s / 60 if s is not None else 5 for s in stated)
+    actual = 15 + 0.6 * minutes + cost([(c.truth, c.in_effect) for c in known])
+    by_hand = 150 * 10 * 0.6 + cost(verdicts)
+    shown = {way: float(found["cost"][way]["total"]["value"]) for way in found["cost"]}
+    assert shown["actual"] == pytest.approx(actual, abs=0.006)
+    assert shown["human_only"] == pytest.approx(by_hand, abs=0.006)
+    assert shown["ai_only"] == pytest.approx(
+        15 + cost([(c.truth, c.given) for c in known]), abs=0.006
+    )
+    assert float(found["net_value"]["value"]) == pytest.approx(by_hand - actual, abs=0.006)
+
+
 # --- Drift ----------------------------------------------------------------------------------
 
 

@@ -40,6 +40,17 @@ from apps.metrics.kinds.reading import (
 
 FAMILIES: Final = ("outcome", "confidence", "people")
 SEGMENTS: Final = ("version", "lane")
+COLUMNS: Final = (
+    *SEGMENTS,
+    "given",
+    "final",
+    "true",
+    "right",
+    "right_final",
+    "drawn",
+    "unseen",
+    "chance",
+)
 ON_AVERAGE: Final = (
     "On average people and AI together do worse than the better of the two alone "
     "(M. Vaccaro et al., Nature Human Behaviour 8 (2024) 2293)."
@@ -57,8 +68,9 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     Returns: a JSON object. A figure without data is null and says why.
     """
     labels = label_set(facts)
-    outcome = cells.table("outcome")
+    outcome = lean(cells.table("outcome"))
     people = judged_of(cells.table("people"), labels)
+    confidence = cells.table("confidence")
     known = with_outcome(outcome)
     ai, human = ai_share(outcome), human_share(people)
     figures = {
@@ -68,7 +80,7 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
         "combined": combined_share(outcome),
         "automatic_lane": audited_share(strata_of(outcome)),
         "automatic_lane_post_stratified": audited_share(strata_of(outcome), POST_STRATIFIED),
-        **calibration_of(cells.table("confidence")),
+        **calibration_of(confidence),
     }
     found: dict[str, Any] = documents(figures)
     without = known & (outcome.ints("right_final") == UNKNOWN)
@@ -81,10 +93,16 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
         **found,
         **team(outcome, people, ai, human),
         **by_class(outcome, people, labels),
-        "confidence_ranking": ranking(cells.table("confidence")),
+        "confidence_ranking": ranking(confidence),
         "segments": segments(outcome),
         "over_time": over_time(cells),
     }
+
+
+def lean(outcome: Table) -> Table:
+    """The cells without what no figure of accuracy asks for, equal ones of all days as one."""
+    groups = (f"{GROUP}{name}" for name in attributes_of(outcome))
+    return collapse(outcome, (*COLUMNS, *groups), ("n",))
 
 
 # --- The sides ------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def changes(ai: Mapping[str, Any], final: Mapping[str, Any]) -> dict[str, Any]:
     null where either side is.
     """
     found: dict[str, Any] = {}
-    for attribute in ai.keys() & final.keys():
+    for attribute in sorted(ai.keys() & final.keys()):
         one, other = ai[attribute], final[attribute]
         gaps = {name: _change(one[name]["value"], other[name]["value"]) for name in GAPS}
         groups = {

@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.metrics.domain.accuracy import Labels
 from apps.metrics.domain.estimates import Estimate
-from apps.metrics.domain.tables import Ints, Mask, Table, codes_by
+from apps.metrics.domain.tables import Ints, Mask, Table, codes_by, collapse
 from apps.metrics.domain.verdicts import majority_of_counts
 
 GROUP: Final = "group:"
@@ -112,6 +112,7 @@ def judged_of(table: Table, labels: Labels) -> Judged:
     Parameters: ``table`` of the family; ``labels``, in whose order the patterns count.
     Returns: Judged; after the use case's labels comes OTHER, then those that stand in the cells alone.
     """
+    table = collapse(table, ("given", "true", "pattern", "right_final"), ("n",))
     seen = {name for column in ("true", "given") for name in table.texts[column].names}
     names = (*labels.names, OTHER, *sorted(seen - set(labels.names)))
     text = table.texts["pattern"]

@@ -115,7 +115,8 @@ def inputs_of(use_case: UseCase, prices: Prices) -> dict[str, Any]:
 
 def price_notes(prices: Prices) -> list[str]:
     """What stands at 0 and makes a figure say less than it seems to."""
-    notes = [f"a review takes {prices.review_minutes:g} minutes and {prices.reviewers} people"]
+    people = "1 person" if prices.reviewers == 1 else f"{prices.reviewers} people"
+    notes = [f"a review takes {prices.review_minutes:g} minutes and {people}"]
     if not prices.review_minutes:
         notes = ["review_minutes_default is 0 in the cost model: reviewer hours are 0 everywhere"]
     return notes

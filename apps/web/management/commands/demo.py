@@ -1,5 +1,8 @@
 """``manage.py demo``: load the demonstration on the first start, then serve it.
 
+Loading ends with a seal, a full verification and the figures of every use case; a start that was
+cut off before is completed by the next one. On a later day that day's decisions arrive first.
+
 The data folder of a demonstration holds a mark, so that neither the demonstration's people come
 into a real installation, nor a real installation is deleted by ``--reset``.
 """
@@ -19,10 +22,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from apps.accounts.callers import caller_of_command
 from apps.accounts.models import User
 from apps.audit import delivery, sealing, verification
 from apps.common.commands import PlatformCommand
 from apps.common.errors import BadInput, Conflict
+from apps.metrics.reports import run_reports
 from apps.registry.models import UseCase
 from apps.web.management.commands.up import (
     address,
@@ -63,21 +68,49 @@ class Command(PlatformCommand):
             self.load(scale)
             if not options["no_serve"]:
                 self.exit_code = serve(
-                    port, say=self.stderr.write, on_ready=lambda: self.say(guide(port))
+                    port, say=self.stderr.write, on_ready=lambda: self.say(guide_of(port))
                 )
         return {"address": address(port), "use_cases": UseCase.objects.count()}
 
     def load(self, scale: float) -> None:
-        """Everything that is not there yet; a first or completed load is sealed and verified."""
+        """Everything that is not there yet; a load that was not completed is sealed and verified."""
         from fixtures.loading import load
 
         began = time.monotonic()
         self.stderr.write("preparing the database")
         prepare(self.stderr)
-        claim_folder(Path(settings.DATA_DIR), scale)
-        if load(scale=scale, progress=self.stderr.write):
+        folder = Path(settings.DATA_DIR)
+        claim_folder(folder, scale)
+        fresh = load(scale=scale, progress=self.stderr.write)
+        if fresh or not is_complete(folder):
             self.seal_and_verify()
+            self.compute()
+            complete(folder)
+        else:
+            self.arrive()
         self.stderr.write(f"ready to serve after {time.monotonic() - began:.1f} s")
+
+    def arrive(self) -> None:
+        """On a later day than the last: that day's decisions."""
+        from fixtures.loading import arrive_today
+        from fixtures.use_cases import SCENARIOS
+
+        scale = float(marked(Path(settings.DATA_DIR)).get("scale", 1))
+        arrived = sum(arrive_today(scenario, scale=scale) for scenario in SCENARIOS)
+        if arrived:
+            self.stderr.write(f"{arrived} decisions of today arrived")
+
+    def compute(self) -> None:
+        """The figures of every use case, which dashboards read. One that fails is named, and keeps
+        nobody from the rest: the worker counts again every few minutes."""
+        began, caller = time.monotonic(), caller_of_command("demo")
+        for slug in UseCase.objects.order_by("slug").values_list("slug", flat=True):
+            try:
+                run_reports(caller=caller, use_case=slug)
+            except Exception as error:  # noqa: BLE001 - said, and the rest goes on
+                self.stderr.write(f"no figures of {slug}: {type(error).__name__}: {error}")
+        sealing.seal_all()
+        self.stderr.write(f"computed the figures in {time.monotonic() - began:.1f} s")
 
     def seal_and_verify(self) -> None:
         sealed = sealing.seal_all()
@@ -108,14 +141,35 @@ def chosen_scale() -> float:
 
 def claim_folder(folder: Path, scale: float) -> None:
     """Mark ``folder`` as a demonstration's; refuse one that holds anything else."""
-    mark = folder / MARK
-    if mark.exists():
+    if (folder / MARK).exists():
         return
     if User.objects.exists() or UseCase.objects.exists():
         raise Conflict(
             f"{folder} holds an installation that is not a demonstration: set another DATA_DIR"
         )
-    mark.write_text(json.dumps({"demonstration": True, "scale": scale}) + "\n", encoding="utf-8")
+    _write_mark(folder, {"demonstration": True, "scale": scale})
+
+
+def marked(folder: Path) -> dict[str, Any]:
+    """What the mark says; of an empty one nothing."""
+    found: dict[str, Any] = json.loads((folder / MARK).read_text(encoding="utf-8") or "{}")
+    return found
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether loading came to its end once: sealed, verified, computed."""
+    return bool(marked(folder).get("complete"))
+
+
+def complete(folder: Path) -> None:
+    _write_mark(folder, {**marked(folder), "complete": True})
+
+
+def _write_mark(folder: Path, said: dict[str, Any]) -> None:
+    """Whole or not at all, whenever the power goes."""
+    draft = folder / f"{MARK}.new"
+    draft.write_text(json.dumps(said) + "\n", encoding="utf-8")
+    draft.replace(folder / MARK)
 
 
 def delete_demonstration(folder: Path, database_settings: dict[str, Any]) -> None:
@@ -136,31 +190,7 @@ def start_again() -> None:
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
 
 
-def guide(port: int) -> str:
-    """What a person needs to begin: the address, the logins, where to look first."""
-    from fixtures.people import PASSWORD, PEOPLE
+def guide_of(port: int) -> str:
+    from fixtures.tour import guide
 
-    where = address(port)
-    logins = [f"  {p.login:<18} {p.role.replace('_', ' '):<19} {p.name}{_where(p)}" for p in PEOPLE]
-    return "\n".join(
-        [
-            "",
-            f"The demonstration runs on {where}/",
-            "",
-            f"Sign in with any of these logins; the password of all is {PASSWORD}",
-            *logins,
-            "",
-            "Look first at:",
-            f"  {where}/use-cases/      fourteen use cases in twelve industries (any login)",
-            f"  {where}/audit/          who did what, when and why (compliance, auditor)",
-            f"  {where}/audit/health/   verifications, signed checkpoints, witnesses (auditor)",
-            f"  {where}/people/         who holds which role (administrator)",
-            f"  {where}/api/v1/docs/    the API, for programs",
-            "",
-            "Ctrl-C stops it and keeps everything; make demo-reset begins anew.",
-        ]
-    )
-
-
-def _where(person: Any) -> str:
-    return f" (in {', '.join(person.use_cases)} alone)" if person.use_cases else ""
+    return guide(address(port))
