@@ -8,7 +8,7 @@ from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from apps.accounts.callers import Caller, caller_of_user
 from apps.accounts.domain.matrix import ACTIONS
@@ -22,6 +22,13 @@ class PageRequest(HttpRequest):
 
     caller: Caller
     user: User
+
+
+def go(request: Any, address: str) -> HttpResponse:
+    """On to another page, also where htmx asked: it would put that page into a part of this one."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)
 
 
 def signed_in(view: View) -> View:

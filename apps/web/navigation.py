@@ -57,6 +57,18 @@ SECTIONS = (
                 "decision.view",
                 "What AI systems proposed, where it went and why, and what took effect.",
             ),
+            Page(
+                "Supervision",
+                "supervision",
+                "supervision.view",
+                "What can still be undone, stop and resume, the commander’s queue, mandates.",
+            ),
+            Page(
+                "Policies",
+                "policies_overview",
+                "policy.view",
+                "The rules in force in plain words, drafts, and what waits for approval.",
+            ),
         ),
     ),
     Section(

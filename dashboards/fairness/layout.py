@@ -169,7 +169,7 @@ def _four_fifths(name: str, sides: Document) -> Any:
 
 
 def _reviewers(found: Document) -> Any:
-    rows = []
+    rows: list[tuple[float, tuple[str, ...]]] = []
     for one in found["by_reviewer"]["reviewers"]:
         for attribute, gap in one["gaps"].items():
             rows.append(
@@ -185,9 +185,9 @@ def _reviewers(found: Document) -> Any:
     return listed(
         "Reviewers' verdicts by group",
         ("Reviewer", "Attribute", "Verdicts", "Largest gap", "Interval and n"),
-        rows,
+        shown,
         f"{few} reviewers with fewer than {found['by_reviewer']['smallest']} verdicts are left out. "
-        "The cases that came to one reviewer are not those that came to another.",
+        "Surest gaps first. The cases that came to one reviewer are not those that came to another.",
         "No reviewer has enough verdicts on cases of known groups.",
     )
 

@@ -98,6 +98,8 @@ def draw(wanted: Filter, theme: str) -> Any:
                 ("Signed (UTC)", "Records"),
                 [(f"{at:%Y-%m-%d %H:%M:%S}", number(size)) for at, size in series],
             )
+            if series
+            else None
         ),
         listed(
             "Verifications",

@@ -20,18 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
 
-from apps.accounts.domain.matrix import PEOPLE as ROLES_OF_PEOPLE
-from apps.accounts.models import RoleGrant, User
-from apps.audit.findings import Findings
-from apps.audit.reconciliation import find_live_differences
 from apps.common.errors import BadInput, Conflict
-from apps.registry.models import AISystem, DecisionRight, ModelVersion, UseCase
 from apps.web.management.commands import demo, up
 from apps.web.management.supervisor import Supervisor
-from fixtures.loading import load
-from fixtures.people import PASSWORD, PEOPLE
+from fixtures.people import PASSWORD
 from fixtures.use_cases import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +39,8 @@ def free_port() -> int:
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-    return {**kept, "DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1", **more}
+    small = {"DATA_DIR": str(folder), "DEMO_SCALE": "0.01", "PYTHONUNBUFFERED": "1"}
+    return {**kept, **small, **more}
 
 
 def manage(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -152,12 +146,36 @@ def living(session: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the demonstration in it."""
+    """A data folder with the demonstration in it: its first load was killed on the way."""
     made = tmp_path_factory.mktemp("demonstration")
+    kill_after(made, "use case 3 of")
     done = manage(made, "demo", "--no-serve")
     assert done.returncode == 0, done.stderr
+    assert "use case 3 of 14: diagnosis-support, there already" in done.stderr
+    assert re.search(r"^use case 14 of 14: .* decisions loaded$", done.stderr, re.MULTILINE)
     assert re.search(r"^verified all [0-9]+ records: sound$", done.stderr, re.MULTILINE)
+    assert "no figures of" not in done.stderr
     return made
+
+
+def kill_after(folder: Path, words: str) -> None:
+    """Begin to load, and let the power go once it has said so much."""
+    begun = subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--no-serve"],
+        cwd=ROOT,
+        env=environment(folder),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert begun.stderr is not None
+    for line in begun.stderr:
+        if words in line:
+            break
+    begun.kill()
+    begun.wait(timeout=30)
+    begun.stderr.close()
+    assert not demo.is_complete(folder)
 
 
 # --- Served ---------------------------------------------------------------------------------
@@ -182,7 +200,8 @@ def sign_in(address: str, login: str) -> urllib.request.OpenerDirector:
 def test_it_serves_signs_in_seals_what_happens_and_stops_clean(folder: Path) -> None:
     with running(folder) as started:
         assert "there already" in started.said
-        assert "loaded" not in started.said.replace("0 loaded", "")
+        assert "decisions loaded" not in started.said
+        assert "computed the figures" not in started.said
         programs = started.programs()
         assert set(programs) == {"web", "worker", "scheduler"}
         browser = sign_in(started.address, "auditor")
@@ -302,80 +321,6 @@ def test_reset_leaves_postgresql_to_its_owner(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="drop that one yourself"):
         demo.delete_demonstration(tmp_path / "var", database)
     assert (tmp_path / "var" / demo.MARK).exists()
-
-
-# --- What is loaded -------------------------------------------------------------------------
-
-
-def quiet(words: str) -> None:
-    """Progress that nobody reads."""
-
-
-def test_every_role_of_people_has_a_login_that_works(db: None) -> None:
-    load(scale=1, progress=quiet)
-    assert set(RoleGrant.objects.values_list("role", flat=True)) == ROLES_OF_PEOPLE
-    for person in PEOPLE:
-        assert User.objects.get(username=person.login).check_password(PASSWORD)
-
-
-def test_every_use_case_has_a_system_a_version_in_use_and_reasons(db: None) -> None:
-    load(scale=1, progress=quiet)
-    assert {row.slug for row in UseCase.objects.all()} == {s.slug for s in SCENARIOS}
-    for scenario in SCENARIOS:
-        system = AISystem.objects.get(name=scenario.system.name)
-        assert ModelVersion.objects.filter(system=system, status="active").exists()
-        history = UseCase.history.filter(slug=scenario.slug)
-        # created, moved, changed, and three time studies
-        assert history.count() == 1 + len(scenario.moves) + len(scenario.changes) + 3
-        assert all(row.history_change_reason for row in history)
-        rights = DecisionRight.objects.filter(use_case_id=scenario.slug).count()
-        assert rights == sum(len(logins) for logins in scenario.rights.values())
-
-
-def test_everything_is_written_by_the_demo_command_and_reconciles(db: None) -> None:
-    load(scale=1, progress=quiet)
-    for model in (User, RoleGrant, UseCase, AISystem, ModelVersion, DecisionRight):
-        actors = set(model.history.values_list("history_user_id", flat=True))
-        assert actors == {"command:demo"}, model
-    findings = Findings()
-    find_live_differences(findings)
-    assert findings.items == []
-
-
-def test_a_second_load_writes_nothing(db: None) -> None:
-    assert load(scale=1, progress=quiet) == len(PEOPLE) + len(SCENARIOS)
-    before = UseCase.history.count(), User.history.count()
-    assert load(scale=1, progress=quiet) == 0
-    assert (UseCase.history.count(), User.history.count()) == before
-
-
-def story() -> list[tuple[str, str, str]]:
-    rows = UseCase.history.order_by("history_id")
-    return [(row.slug, row.history_change_reason, str(row.cost_model)) for row in rows]
-
-
-def test_the_same_story_is_told_every_time(db: None) -> None:
-    told = []
-    for _ in range(2):
-        with transaction.atomic():
-            load(scale=1, progress=quiet)
-            told.append(story())
-            transaction.set_rollback(True)
-    assert told[0] == told[1]
-    assert len(told[0]) > len(SCENARIOS)
-
-
-def test_the_scale_multiplies_the_time_studies(db: None) -> None:
-    load(scale=2, progress=quiet)
-    studies = UseCase.history.filter(history_change_reason__startswith="time study of")
-    assert studies.count() == 6 * len(SCENARIOS)  # 3 a use case, times 2
-
-
-def test_every_scenario_states_its_origin_and_licence() -> None:
-    for scenario in SCENARIOS:
-        assert scenario.origin
-        assert scenario.licence
-        assert scenario.level in {"HITL", "HOTL", "HIC"}
 
 
 # --- The supervisor -------------------------------------------------------------------------

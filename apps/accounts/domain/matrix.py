@@ -130,6 +130,7 @@ ACTIONS: dict[str, Action] = {
         "grant and revoke qualifications", {"risk_lead", "senior_reviewer"}
     ),
     # supervision and command
+    "supervision.view": _action("watch released decisions, stops and the command queue", OVERSEERS),
     "decision.intervene": _action(
         "reverse or change released decisions", {"supervisor", "commander"}, right="supervise"
     ),

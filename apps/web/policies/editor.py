@@ -103,35 +103,61 @@ class TripwireShown:
 
 
 ROUTING: Final = (
-    Entry("confidence_threshold", "Confidence below this is reviewed", NUMBER, "0 to 1, such as 0.8; 0: none."),
-    Entry("audit_rate", "Random audit", NUMBER, "The share of the rest that is reviewed all the same: 0.05 is 5 %."),
+    Entry(
+        "confidence_threshold",
+        "Confidence below this is reviewed",
+        NUMBER,
+        "0 to 1, such as 0.8; 0: none.",
+    ),
+    Entry(
+        "audit_rate",
+        "Random audit",
+        NUMBER,
+        "The share of the rest that is reviewed all the same: 0.05 is 5 %.",
+    ),
 )
 REVIEWING: Final = (
     Entry("reviews_required", "Reviews a case", NUMBER),
     Entry("combination", "How verdicts are combined", CHOICE),
     Entry("blind", "Reviewers answer before they see the AI’s output", FLAG),
     Entry("skills", "Skills that reviewers need", LINES, "One a line."),
-    Entry("reviews_max", "Add reviews up to", NUMBER, "Together with the certainty; empty: none are added."),
+    Entry(
+        "reviews_max",
+        "Add reviews up to",
+        NUMBER,
+        "Together with the certainty; empty: none are added.",
+    ),
     Entry("posterior_level", "Until the answer is so sure", NUMBER, "Above 0.5 and below 1."),
     Entry("senior_sees_verdicts", "A senior who adjudicates sees the verdicts before", FLAG),
     Entry("show_protected", "Reviewers see protected attributes", FLAG),
 )
 TIMING: Final = (
     Entry("sla_minutes", "A case is due after so many minutes", NUMBER, "Empty: no limit."),
-    Entry("escalation", "Then it goes to", LINES, "Roles in their order, one a line: senior_reviewer, risk_lead, …"),
+    Entry(
+        "escalation",
+        "Then it goes to",
+        LINES,
+        "Roles in their order, one a line: senior_reviewer, risk_lead, …",
+    ),
     Entry("fallback", "At the end", CHOICE),
     Entry("lease_minutes", "A case is held without a sign for minutes", NUMBER),
     Entry("ask_limit_minutes", "A question stops the clock for at most minutes", NUMBER),
-    Entry("intervention_minutes", "A release can be undone for minutes", NUMBER, "Empty: at any time."),
+    Entry(
+        "intervention_minutes", "A release can be undone for minutes", NUMBER, "Empty: at any time."
+    ),
 )
 QUALITY: Final = (
     Entry("known_answer_rate", "Share of known-answer cases", NUMBER, "0.02 is 2 %."),
-    Entry("known_answer_floor", "Qualification lost below this share right", NUMBER, "Empty: never."),
+    Entry(
+        "known_answer_floor", "Qualification lost below this share right", NUMBER, "Empty: never."
+    ),
     Entry("feedback", "Reviewers are told how they did on known answers", FLAG),
     Entry("min_weekly_cases", "Cases a week that a reviewer gets at least", NUMBER),
     Entry("daily_limit", "Cases a day at most", NUMBER, "Empty: no limit."),
     Entry("streak_limit", "A pause is suggested after cases in a row", NUMBER, "Empty: never."),
-    Entry("practice_days", "A qualification lapses after days without a case", NUMBER, "Empty: never."),
+    Entry(
+        "practice_days", "A qualification lapses after days without a case", NUMBER, "Empty: never."
+    ),
 )
 OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "level": {level: LEVEL_WORDS[level] for level in LEVELS},
@@ -164,7 +190,13 @@ def editor_context(
         "reviewing": shown(REVIEWING),
         "timing": shown(TIMING),
         "quality": shown(QUALITY),
-        "justification": _shown(Entry("justification", "Why a rule may release without review in a high risk tier", WORDS), form, wrong),
+        "justification": _shown(
+            Entry(
+                "justification", "Why a rule may release without review in a high risk tier", WORDS
+            ),
+            form,
+            wrong,
+        ),
         "labels": [_label(label, form, wrong) for label in schema.labels],
         "rules": [_rule(number, form, schema, wrong) for number in rows_of(form, "rules")],
         "tripwires": [_tripwire(number, form, wrong) for number in rows_of(form, "tripwires")],

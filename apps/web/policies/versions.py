@@ -178,7 +178,8 @@ def overview(caller: Caller) -> list[Overview]:
         if row.status != PolicyStatus.ACTIVE:
             coming.setdefault(row.use_case_id, []).append(_row(row, who, (), ""))
     found = [
-        Overview(slug, name, standing.get(slug), coming.get(slug, ())) for slug, name in names.items()
+        Overview(slug, name, standing.get(slug), coming.get(slug, ()))
+        for slug, name in names.items()
     ]
     return sorted(found, key=_urgency)
 

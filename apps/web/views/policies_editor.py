@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -17,7 +17,7 @@ from apps.common.errors import BadInput, Conflict
 from apps.policies.models import PolicyStatus, PolicyVersion
 from apps.policies.selectors import use_case_schema
 from apps.registry.access import require_right
-from apps.web.access import PageRequest, requires
+from apps.web.access import PageRequest, go, requires
 from apps.web.policies import versions
 from apps.web.policies.document import changed, document_from, faults_by_input, form_of
 from apps.web.policies.editor import DraftMovedError, draft_save, editor_context
@@ -39,7 +39,7 @@ def edit(request: PageRequest, slug: str, number: int) -> HttpResponse:
     held = _draft(request, slug, number)
     if held.status != PolicyStatus.DRAFT:
         messages.warning(request, f"Version {number} is {held.status}: only a draft can be edited.")
-        return HttpResponseRedirect(reverse("policy", args=[slug, number]))
+        return go(request, reverse("policy", args=[slug, number]))
     if request.method != "POST":
         return _shown(request, held, form_of(held.document), held.content_hash)
     form = {name: str(value) for name, value in request.POST.items()}
@@ -73,10 +73,7 @@ def _saved(
         faults = {"": [str(refused)]}
         return _shown(request, held, form, seen, faults=faults, status=409)
     messages.success(request, "The draft is saved.")
-    address = reverse("policy", args=[held.use_case_id, held.number])
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponse(headers={"HX-Redirect": address})
-    return HttpResponseRedirect(address)
+    return go(request, reverse("policy", args=[held.use_case_id, held.number]))
 
 
 def _shown(

@@ -19,7 +19,7 @@ from apps.registry.access import require_right
 from apps.registry.models import UseCase
 from apps.supervision.mandates import mandate_issue, mandate_revoke
 from apps.supervision.models import Mandate
-from apps.web.access import PageRequest, requires
+from apps.web.access import PageRequest, go, requires
 from apps.web.decisions.access import visible_names
 from apps.web.policies import builder
 from apps.web.policies.document import faults_by_input
@@ -112,7 +112,7 @@ def _issue(
         form.add_error(None, str(refused))
         return _form_shown(request, held, form, sent, status=409)
     messages.success(request, f"The mandate {made.name or made.pk} is issued.")
-    return HttpResponseRedirect(reverse("mandates"))
+    return go(request, reverse("mandates"))
 
 
 def _form_shown(
