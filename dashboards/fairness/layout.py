@@ -172,15 +172,10 @@ def _reviewers(found: Document) -> Any:
     rows: list[tuple[float, tuple[str, ...]]] = []
     for one in found["by_reviewer"]["reviewers"]:
         for attribute, gap in one["gaps"].items():
-            rows.append(
-                (
-                    one["reviewer"],
-                    attribute,
-                    number(one["n"]),
-                    points(gap["value"]),
-                    small(gap, points),
-                )
-            )
+            row = (one["reviewer"], attribute, number(one["n"]))
+            low = -1.0 if gap["low"] is None else float(gap["low"])
+            rows.append((low, (*row, points(gap["value"]), small(gap, points))))
+    shown = [row for _low, row in sorted(rows, key=lambda entry: -entry[0])]
     few = found["by_reviewer"]["too_few"]
     return listed(
         "Reviewers' verdicts by group",
