@@ -360,6 +360,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "reports": {"task": "apps.metrics.tasks.run_due_reports", "schedule": 300.0},
+    "exports": {
+        "task": "apps.exports.tasks.run_export_jobs",
+        "schedule": 3.0,
+        "options": {"expires": 5},
+    },
+    "exports-tidy": {"task": "apps.exports.tasks.tidy_exports", "schedule": 3600.0},
     "alerts": {"task": "apps.metrics.tasks.evaluate_alerts", "schedule": 900.0},
     "answers": {"task": "apps.api.tasks.sweep_stored_answers", "schedule": 3600.0},
 }

@@ -1,4 +1,4 @@
-"""Plain text, lines of JSON: so that ``Accept`` may name them; the views write them themselves."""
+"""Plain text, lines of JSON, bundles: so that ``Accept`` may name them; the views write them themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rest_framework.renderers import BaseRenderer
 
 TEXT = "text/plain"
 LINES = "application/x-ndjson"
+ZIP = "application/zip"
 
 
 class TextRenderer(BaseRenderer):
@@ -26,3 +27,13 @@ class LinesRenderer(BaseRenderer):
 
     def render(self, data: Any, media_type: Any = None, context: Any = None) -> bytes:
         return str(data).encode()
+
+
+class ZipRenderer(BaseRenderer):
+    media_type = ZIP
+    format = "zip"
+    charset = None
+    render_style = "binary"
+
+    def render(self, data: Any, media_type: Any = None, context: Any = None) -> bytes:
+        return bytes(data or b"")

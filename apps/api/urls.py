@@ -7,6 +7,7 @@ from django.urls import path, re_path, register_converter
 from apps.api.operations import NoSuchRoute
 from apps.api.v1 import (
     alerts,
+    audit_exports,
     audit_proofs,
     audit_records,
     batches,
@@ -195,6 +196,13 @@ urlpatterns = [
     path("audit/records/", audit_records.RecordsView.as_view(), name="records"),
     path(
         "audit/records/<leaf_index:leaf_index>/", audit_records.RecordView.as_view(), name="record"
+    ),
+    path("audit/exports/", audit_exports.ExportsView.as_view(), name="exports"),
+    path("audit/exports/<uuid:id>/", audit_exports.ExportView.as_view(), name="export"),
+    path(
+        "audit/exports/<uuid:id>/download/",
+        audit_exports.ExportDownloadView.as_view(),
+        name="export-download",
     ),
     path("audit/checkpoint/", audit_proofs.CheckpointView.as_view(), name="checkpoint"),
     path("audit/public-key/", audit_proofs.PublicKeyView.as_view(), name="public-key"),

@@ -35,16 +35,22 @@ class ExportFilter:
     """What is asked for; None asks nothing.
 
     ``actor``: an actor's id as records carry it, or a login. ``subject``: the subject's reference
-    as it was sent in, or its pseudonym. ``begin`` <= time of the record < ``end``, both aware.
+    as it was sent in, or its pseudonym; ``pseudonyms``: the subject where these are known already.
+    ``begin`` <= time of the record < ``end``, both aware.
     """
 
     use_case: str | None = None
     type: str | None = None
     actor: str | None = None
     subject: str | None = None
+    pseudonyms: tuple[str, ...] = ()
     decision: UUID | None = None
     begin: datetime | None = None
     end: datetime | None = None
+
+    @property
+    def names_subject(self) -> bool:
+        return self.subject is not None or bool(self.pseudonyms)
 
 
 class LedgerRecord(NamedTuple):
@@ -77,7 +83,7 @@ def described(wanted: ExportFilter) -> dict[str, Any]:
         "use_case": wanted.use_case,
         "type": wanted.type,
         "actor": wanted.actor,
-        "subject_pseudonyms": None if wanted.subject is None else subject_pseudonyms(wanted),
+        "subject_pseudonyms": subject_pseudonyms(wanted) if wanted.names_subject else None,
         "decision": None if wanted.decision is None else str(wanted.decision),
         "from": _moment(wanted.begin),
         "to": _moment(wanted.end),
@@ -90,6 +96,8 @@ def _moment(at: datetime | None) -> str | None:
 
 def subject_pseudonyms(wanted: ExportFilter) -> list[str]:
     """The pseudonyms of the subject: one in each use case asked for, since each has its own."""
+    if wanted.pseudonyms:
+        return list(wanted.pseudonyms)
     subject = wanted.subject or ""
     if _PSEUDONYM.fullmatch(subject):
         return [subject]
@@ -116,7 +124,7 @@ def matching_leaves(wanted: ExportFilter) -> QuerySet[Leaf]:
     leaves: QuerySet[Leaf] = Leaf.objects.filter(**given)
     if wanted.decision is not None:
         leaves = leaves.filter(_of_decisions([wanted.decision]))
-    if wanted.subject is not None:
+    if wanted.names_subject:
         leaves = leaves.filter(_of_subject(subject_pseudonyms(wanted)))
     return leaves
 

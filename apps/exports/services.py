@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -39,6 +39,9 @@ from apps.registry.models import DecisionRight
 
 ACTION, RIGHT = "audit.export", "export"
 LONGEST_PURPOSE = 500
+READ, SHOWN = 0.4, 0.8  # of the work: what is done when records are read, and when views are made
+TOLD_EVERY = 1_000
+T = TypeVar("T")
 README = Path(__file__).with_name("bundle_readme.txt")
 
 
@@ -63,24 +66,26 @@ def export_audit(
     formats: Sequence[str] = table.DEFAULT,
     purpose: str = "",
     payloads: bool = False,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> ExportResult:
     """Write the bundle of the records that ``filters`` describes to ``out``.
 
     What is pending is sealed first. The export is itself a record; the file takes its name only
     after that record is written, so that no bundle goes out unrecorded. On any failure there is no
-    file. Raises NotPermitted, BadInput, NotFound, Conflict (``out`` cannot be written), and
-    LedgerBroken when the records do not lead to the signed checkpoint.
+    file. ``progress`` is told how far it is, 0 to 1. Raises NotPermitted, BadInput, NotFound,
+    Conflict (``out`` cannot be written), and LedgerBroken when the records do not lead to the
+    signed checkpoint.
     """
     require_export(caller, filters.use_case)
-    names = _checked_formats(formats)
-    _check_purpose(purpose)
+    names = checked_formats(formats)
+    check_purpose(purpose)
     if payloads:
         raise Conflict("payloads were asked for, but no payload content is stored here")
     check_filter(filters)
     with _workshop(out) as folder:
         sealing.seal_all()
         bundle = folder / "bundle.zip"
-        result = _make(filters, names, folder, bundle, out)
+        result = _make(filters, names, folder, bundle, out, progress)
         _record(caller, result, purpose)
         bundle.replace(out)
         _flush_folder(out.parent)
@@ -106,7 +111,7 @@ def require_export(caller: Caller, use_case: str | None) -> None:
         require_right(caller, ACTION, slug)
 
 
-def _checked_formats(names: Sequence[str]) -> tuple[str, ...]:
+def checked_formats(names: Sequence[str]) -> tuple[str, ...]:
     """In the table's order: the order in which they were asked for is no difference."""
     for name in names:
         if name not in table.FORMATS:
@@ -115,7 +120,7 @@ def _checked_formats(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in table.FORMATS if name in names)
 
 
-def _check_purpose(purpose: str) -> None:
+def check_purpose(purpose: str) -> None:
     refuse_unstorable(purpose=purpose)
     if len(purpose) > LONGEST_PURPOSE:
         words = f"{len(purpose)} characters; at most {LONGEST_PURPOSE} are allowed"
@@ -135,14 +140,21 @@ def _workshop(out: Path) -> Iterator[Path]:
 
 
 def _make(
-    wanted: ExportFilter, names: Sequence[str], folder: Path, bundle: Path, out: Path
+    wanted: ExportFilter,
+    names: Sequence[str],
+    folder: Path,
+    bundle: Path,
+    out: Path,
+    progress: Callable[[float], None],
 ) -> ExportResult:
     head = ledger.checked_head()
     leaves = matching_leaves(wanted)
     asked = described(wanted)
     try:
-        spool = Spool(folder / "records", read_records(leaves, head.tree_size))
-        count = _write(spool, asked, names, head, bundle)
+        records = read_records(leaves, head.tree_size)
+        total = leaves.filter(index__lt=head.tree_size).count()
+        spool = Spool(folder / "records", _told(records, total, READ, progress))
+        count = _write(spool, asked, names, head, bundle, progress)
     except (ValueError, LookupError) as error:
         raise LedgerBroken(
             f"the records do not lead to the checkpoint of {head.tree_size} leaves: {error}; "
@@ -157,7 +169,12 @@ def _make(
 
 
 def _write(
-    spool: Spool, asked: Mapping[str, Any], names: Sequence[str], head: ledger.Head, bundle: Path
+    spool: Spool,
+    asked: Mapping[str, Any],
+    names: Sequence[str],
+    head: ledger.Head,
+    bundle: Path,
+    progress: Callable[[float], None],
 ) -> int:
     known = tuple(reversed(keys.known_keys()))
     selection = Selection(spool, asked, head, known[0])
@@ -168,26 +185,47 @@ def _write(
         filters=asked,
         readme=README.read_text(encoding="utf-8"),
         verifier=verifier_source(),
-        views=_views(selection, names, bundle.parent),
+        views=_views(selection, names, bundle.parent, progress),
     )
     private = keys.signing_key()
     with bundle.open("wb") as file:
         return write_bundle(
             file,
-            spool.leaves(),
+            _told(spool.leaves(), spool.count, 1 - SHOWN, progress, begins=SHOWN),
             ledger.read_nodes,
             content,
             lambda text: sign_note(text, settings.LEDGER_ORIGIN, private),
         )
 
 
-def _views(selection: Selection, names: Sequence[str], folder: Path) -> dict[str, View]:
+def _views(
+    selection: Selection,
+    names: Sequence[str],
+    folder: Path,
+    progress: Callable[[float], None],
+) -> dict[str, View]:
     made = {}
-    for name in names:
+    for place, name in enumerate(names):
         member, write = table.FORMATS[name]
         if write is not None:
+            progress(READ + (SHOWN - READ) * place / len(names))
             made[member] = write(selection, folder / member)
     return made
+
+
+def _told(
+    rows: Iterable[T],
+    total: int,
+    share: float,
+    progress: Callable[[float], None],
+    *,
+    begins: float = 0.0,
+) -> Iterator[T]:
+    """``rows``, with word of the ``share`` of the whole work that they are."""
+    for done, row in enumerate(rows):
+        if done % TOLD_EVERY == 0:
+            progress(begins + share * done / max(total, 1))
+        yield row
 
 
 def _record(caller: Caller, result: ExportResult, purpose: str) -> None:

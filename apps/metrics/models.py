@@ -9,7 +9,17 @@ from apps.common.history import TrackedHistory
 from apps.common.models import AppendOnlyModel, TrackedModel
 from apps.registry.models import UseCase
 
-FAMILIES = ("outcome", "confidence", "groups", "people", "reviews", "flow", "breaches", "features")
+FAMILIES = (
+    "outcome",
+    "calibration",
+    "confidence",
+    "groups",
+    "people",
+    "reviews",
+    "flow",
+    "breaches",
+    "features",
+)
 ALERT_STATUSES = [(s, s) for s in ("raised", "acknowledged", "resolved")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -14,6 +14,7 @@ from apps.accounts.domain.matrix import ACTIONS
 from apps.accounts.models import ServiceKey, User
 from apps.accounts.qualifications import Held, held_in, skills_by_use_case
 from apps.common.actor import Actor
+from apps.common.columns import ModelColumns, fetched
 from apps.decisions.domain.content import subject_pseudonym
 from apps.policies.domain.validation import content_hash
 from apps.registry.access import rights_held_by_others
@@ -31,6 +32,13 @@ ROLE_ACTIONS: Final = {
 }
 RIGHTS: Final = sorted({ACTIONS[action].right or "" for action in ROLE_ACTIONS.values()})
 OPEN: Final = (Lifecycle.LIVE, Lifecycle.PILOT)
+OPEN_STATES: Final = [state.value for state in OPEN]
+POOL: Final = ModelColumns(Pool, "id", "use_case", "role", "skills")
+# Asked at each claim, so written out; pools are few.
+RUNNING: Final = (
+    "SELECT {} FROM reviews_pool p JOIN registry_usecase u ON u.slug = p.use_case_id "
+    "WHERE u.lifecycle IN (%s, %s)"
+)
 
 _made: dict[tuple[str, str], Pool] = {}  # by database and key: a pool never changes
 
@@ -79,13 +87,13 @@ def pools_served(
     caller: Caller, person: User, now: datetime, use_case: str | None = None
 ) -> Served:
     """The pools of running use cases that ``person`` may serve now: role, right and skills."""
-    rows: Any = Pool.objects.filter(use_case__lifecycle__in=OPEN)
-    if use_case is not None:
-        rows = rows.filter(use_case_id=use_case)
+    rows = [POOL.values(row) for row in fetched(RUNNING.format(POOL.of("p")), OPEN_STATES)]
     barred = rights_held_by_others(person.pk, RIGHTS)
     skills = skills_by_use_case(person, now)
     pools, slugs = [], set()
-    for key, slug, role, needed in rows.values_list("pk", "use_case_id", "role", "skills"):
+    for key, slug, role, needed in rows:
+        if use_case not in (None, slug):
+            continue
         if _may(caller, role, slug, barred) and not qualified(needed, held_in(skills, slug), now):
             pools.append(key)
             slugs.add(slug)

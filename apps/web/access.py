@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.account.decorators import secure_admin_login
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from apps.accounts.callers import Caller, caller_of_user
 from apps.accounts.domain.matrix import ACTIONS
@@ -31,12 +34,27 @@ def go(request: Any, address: str) -> HttpResponse:
     return HttpResponseRedirect(address)
 
 
+def _to_sign_in(request: Any) -> HttpResponse | None:
+    """After a session that ended over a form: back to the form's page, where the browser has kept
+    what was typed, since the address it was sent to shows no page. None for a plain visit."""
+    if request.method in ("GET", "HEAD") and not getattr(request, "htmx", False):
+        return None
+    page = urlsplit(request.META.get("HTTP_REFERER", ""))
+    here = page.netloc == request.get_host()
+    path = urlunsplit(("", "", page.path, page.query, "")) if here else "/"
+    messages.warning(request, "Your session had ended. Sign in again: what you typed is kept.")
+    return go(request, f"{reverse('account_login')}?{urlencode({'next': path})}")
+
+
 def signed_in(view: View) -> View:
     """A page for everyone who is signed in, whatever their roles."""
 
-    @login_required
+    entered = login_required(view)
+
     @wraps(view)
     def door(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _to_sign_in(request) or entered(request, *args, **kwargs)
         request.caller = caller_of_user(request.user)
         return view(request, *args, **kwargs)
 

@@ -16,6 +16,7 @@ from apps.accounts.domain.matrix import ACTIONS
 from apps.accounts.models import RoleGrant
 from apps.audit.events import ANONYMOUS, Event, record_repeatable, source_of
 from apps.common.errors import BadInput, Conflict, NotFound, NotPermitted, PlatformError
+from apps.registry.models import DecisionRight
 
 log = logging.getLogger(__name__)
 STATUS = {BadInput: 400, NotPermitted: 403, NotFound: 404, Conflict: 409}
@@ -45,7 +46,12 @@ class RefusalMiddleware:
         status = next((s for cls, s in STATUS.items() if isinstance(exception, cls)), 500)
         if status == 500:
             log.error("%s: %s", request.path, exception, exc_info=exception)
-        context = {"problem": exception, "status": status, "ask": whom_to_ask(request, exception)}
+        context = {
+            "problem": exception,
+            "status": status,
+            "ask": whom_to_ask(request, exception),
+            "able": who_may(request, exception),
+        }
         return render(request, "web/problem.html", context, status=status)
 
 
@@ -66,6 +72,29 @@ def whom_to_ask(request: Any, problem: Exception) -> list[str]:
         role__in=ACTIONS["role.grant"].roles, use_case="", user__is_active=True, user__signs_in=True
     )
     return list(grants.order_by("user__name").values_list("user__name", flat=True)[:5])
+
+
+def who_may(request: Any, problem: Exception) -> list[str]:
+    """Names of others who may do in this use case what was refused: by role and, where the right
+    has holders, as one of them."""
+    user = getattr(request, "user", None)
+    if not isinstance(problem, NotPermitted) or not problem.use_case or user is None:
+        return []
+    entry = ACTIONS.get(problem.action)
+    if entry is None or not user.is_authenticated:
+        return []
+    grants = RoleGrant.objects.filter(
+        role__in=entry.roles,
+        use_case__in=("", problem.use_case),
+        user__is_active=True,
+        user__signs_in=True,
+    ).exclude(user=user.pk)
+    if entry.right is not None:
+        holders = DecisionRight.objects.filter(use_case=problem.use_case, right=entry.right)
+        named = list(holders.values_list("person", flat=True))
+        grants = grants.filter(user__in=named) if named else grants
+    names = grants.order_by("user__name").values_list("user__name", flat=True)
+    return list(names.distinct()[:5])
 
 
 def record_refusal(request: Any, refusal: NotPermitted) -> None:

@@ -69,6 +69,12 @@ SECTIONS = (
                 "policy.view",
                 "The rules in force in plain words, drafts, and what waits for approval.",
             ),
+            Page(
+                "Alerts",
+                "alerts",
+                "alert.view",
+                "Figures that broke a limit, what people made of them, and the limits.",
+            ),
         ),
     ),
     Section(

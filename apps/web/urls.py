@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.web.views import (
+    alerts,
     decisions,
     desk,
     desk_case,
@@ -15,6 +16,7 @@ from apps.web.views import (
     people,
     policies,
     policies_editor,
+    search,
     supervision,
     supervision_mandates,
     trail,
@@ -23,6 +25,7 @@ from apps.web.views import (
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("search/", search.search, name="search"),
     path("use-cases/", use_cases.use_cases, name="use_cases"),
     path("use-cases/<slug:slug>/", use_cases.use_case, name="use_case"),
     path("decisions/", decisions.decisions, name="decisions"),
@@ -80,6 +83,13 @@ urlpatterns = [
         policies.reject,
         name="policy_reject",
     ),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/limits/", alerts.limits, name="alert_limits"),
+    path("alerts/limits/set/", alerts.limit_set, name="alert_limit_set"),
+    path("alerts/limits/<uuid:key>/retire/", alerts.limit_retire, name="alert_limit_retire"),
+    path("alerts/<uuid:key>/", alerts.alert, name="alert"),
+    path("alerts/<uuid:key>/acknowledge/", alerts.acknowledge, name="alert_acknowledge"),
+    path("alerts/<uuid:key>/resolve/", alerts.resolve, name="alert_resolve"),
     path("audit/", trail.records, name="records"),
     path("audit/health/", trail.trail_health, name="trail_health"),
     path("audit/verify/", trail.verify_now, name="verify_now"),

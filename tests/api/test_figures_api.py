@@ -240,7 +240,7 @@ def test_what_if_is_for_those_who_oversee(
     assert getattr(program("reviewer"), method)(address).status_code == 403
     define("cards")
     assert getattr(program("risk_lead", "cards"), method)(address).status_code == 404
-    assert getattr(program("auditor"), method)(address).status_code == 200
+    assert getattr(program("compliance_officer"), method)(address).status_code == 200
 
 
 # Alerts

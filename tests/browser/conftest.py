@@ -113,7 +113,7 @@ class Watched:
             self.faults.append(f"{message.type} on {self.page.url}: {message.text}")
 
     def _request(self, request: Any) -> None:
-        if not request.url.startswith((self.address, "data:")):
+        if not request.url.startswith((self.address, f"blob:{self.address}", "data:")):
             self.faults.append(f"foreign request: {request.url}")
 
     def go(self, path: str) -> int:

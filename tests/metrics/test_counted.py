@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.metrics.domain.calibration import brier, brier_of_cells, ece, ece_of_bins
+from apps.metrics.domain.calibration import brier, brier_of_sums, ece, ece_of_bins
 from apps.metrics.domain.estimates import Estimate, bounded_mean, share_by_case
 from apps.metrics.domain.gain import team_gain
 
@@ -73,8 +73,7 @@ def test_the_interval_of_a_mean_is_worked_out_by_hand_from_counts() -> None:
 
 @settings(deadline=None)
 @given(entries)
-def test_calibration_from_sums_by_bin_and_cell_is_that_of_the_cases(rows: list[Any]) -> None:
-    """Cells as they are kept: cases of one level, right or wrong, with their sums."""
+def test_calibration_from_sums_is_that_of_the_cases(rows: list[Any]) -> None:
     x, n = columns(rows), np.array([row[3] for row in rows], dtype=np.float64)
     given, hits = np.array(x["confidence"]), np.array(x["right"], dtype=np.float64)
     place = np.minimum((given * 15).astype(np.int64), 14)
@@ -83,6 +82,7 @@ def test_calibration_from_sums_by_bin_and_cell_is_that_of_the_cases(rows: list[A
         ece_of_bins(*sums).document(),
         ece(x["confidence"], x["right"], counts=n.tolist()).document(),
     )
-    squares = n * (given - hits) ** 2
+    errors = (given - hits) ** 2
     expected = brier(x["confidence"], x["right"], n.tolist()).document()
-    same(brier_of_cells(n, squares).document(), expected)
+    found = brier_of_sums(int(n.sum()), float(n @ errors), float(n @ errors**2))
+    same(found.document(), expected)

@@ -229,12 +229,12 @@ def test_exceptions_are_counted_once_a_decision_and_listed() -> None:
         },
         {"n": [1, 1, 1]},
     )
-    said = table_of(
-        {"version": ["m"], "given": ["low"], "true": [None]},
-        {"level": [9_000], "bin": [13], "right": [-1], "n": [8]},
-        {"sum": [7.2], "square": [0.0]},
+    lanes = table_of(
+        {"name": ["lane"], "a": ["review"], "b": ["released"]},
+        {"n": [8]},
+        {"total": [0.0], "squares": [0.0]},
     )
-    window = cells({MONDAY: {"breaches": {"breaches": table}, "confidence": {"confidence": said}}})
+    window = cells({MONDAY: {"breaches": {"breaches": table}, "flow": {"counts": lanes}}})
     found = KINDS["compliance"].report(window, {"trail": {}, "unsealed": [["d3", "late"]]})
     assert found["handled_as_demanded"]["value"] == 5 / 8
     assert (found["by_kind"]["sla_lapsed"]["n"], found["by_kind"]["unsealed"]["n"]) == (2, 1)

@@ -47,7 +47,7 @@ REFERENCE = {"reference_from": FIRST.isoformat(), "reference_to": day(3).isoform
 @pytest.fixture
 def use_case(make_person: Any) -> UseCase:
     made = use_case_with_features(**REFERENCE)
-    fill([make_person("p1")], made, 3)
+    fill([make_person(f"p{n}") for n in range(3)], made, 3)
     cells_refresh(made)
     return made
 
@@ -137,7 +137,7 @@ def test_a_frozen_window_stays_as_it_is_and_another_one_has_every_day_counted_ag
 
 def test_without_a_reference_window_no_feature_cells_are_made(make_person: Any) -> None:
     made = use_case_with_features()
-    fill([make_person("p1")], made, 3, 20)
+    fill([make_person(f"p{n}") for n in range(3)], made, 3, 20)
     cells = read_cells(made, Window())
     assert cells.names("features") == ()
     assert len(cells.table("features", "income")) == 0

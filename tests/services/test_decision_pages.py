@@ -103,7 +103,10 @@ def many() -> UseCase:
         ("begin=2999-01-01T00:00", []),
         ("end=1999-01-01T00:00", []),
         ("lane=review&sort=unsure", ["app-0", "app-1", "app-2", "app-3"]),
-        ("use_case=loan&lane=automatic&sort=sure", ["app-9", "app-8", "app-7", "app-6", "app-5", "app-4"]),
+        (
+            "use_case=loan&lane=automatic&sort=sure",
+            ["app-9", "app-8", "app-7", "app-6", "app-5", "app-4"],
+        ),
         ("lane=review&sort=amount", ["app-3", "app-2", "app-1", "app-0"]),
     ],
 )
@@ -117,7 +120,9 @@ def test_decisions_are_narrowed_and_sorted(
 def test_every_order_pages_there_and_back_without_a_gap(
     signed_in: SignedIn, many: UseCase, monkeypatch: pytest.MonkeyPatch, sort: str
 ) -> None:
-    monkeypatch.setattr(listing.decision_page, "__kwdefaults__", {**listing.decision_page.__kwdefaults__, "size": 4})
+    monkeypatch.setattr(
+        listing.decision_page, "__kwdefaults__", {**listing.decision_page.__kwdefaults__, "size": 4}
+    )
     client, pages, query = signed_in("risk_lead"), [], f"sort={sort}"
     while True:
         page = client.get(f"/decisions/?{query}").context["page"]
@@ -251,7 +256,10 @@ def test_a_reviewer_sees_protected_attributes_where_the_policy_says_so(
 ) -> None:
     held = case(desk(policy, **FEATURES), **CONTENT)
     content = page_of(signed_in("reviewer"), held).context["content"]
-    assert ("Sex" in [value.words for value in content.values], content.hidden) == (shown, 1 - shown)
+    assert ("Sex" in [value.words for value in content.values], content.hidden) == (
+        shown,
+        1 - shown,
+    )
 
 
 def test_a_case_that_waits_for_ones_own_blind_answer_says_nothing_of_the_ai(
@@ -288,7 +296,9 @@ def test_who_looked_is_told_to_readers_of_the_trail_alone(signed_in: SignedIn) -
     held = case(desk())
     opened(person("rex"))
     assert "rex was shown the case" in titles(page_of(signed_in("compliance_officer"), held))
-    assert "rex was shown the case" not in titles(page_of(signed_in("executive", username="e"), held))
+    assert "rex was shown the case" not in titles(
+        page_of(signed_in("executive", username="e"), held)
+    )
 
 
 def test_a_step_proves_itself_with_the_very_bytes_that_were_sealed(signed_in: SignedIn) -> None:
@@ -313,7 +323,7 @@ def test_a_record_of_something_else_is_not_proved_through_a_decision(signed_in: 
 
 
 def test_the_page_of_a_decision_costs_the_same_however_long_its_way(signed_in: SignedIn) -> None:
-    use_case = desk({"reviews_required": 3, "combination": "majority"})
+    use_case = desk({"reviews_required": 3, "combination": "unanimous"})
     short, long = case(use_case, "short"), case(use_case, "long")
     client = signed_in("compliance_officer")
     few = queries_of(client, f"/decisions/{short.pk}/")
@@ -350,7 +360,10 @@ def test_a_supervisor_reverses_within_the_window_and_the_way_says_who_and_why(
     assert "Supervisor reversed it" in titles(answer)
     assert "wrong customer" in answer.content.decode()
     again = client.post(address, {"choice": "reverse", "reason": "once more"})
-    assert (again.status_code, "the decision is reversed" in again.content.decode().lower()) == (409, True)
+    assert (again.status_code, "the decision is reversed" in again.content.decode().lower()) == (
+        409,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -385,9 +398,7 @@ def test_a_commander_rules_on_what_no_mandate_covers(signed_in: SignedIn) -> Non
     assert (answer.status_code, held.status, held.final_label) == (302, "released", "deny")
 
 
-def test_an_act_takes_its_role_there_and_a_post(
-    signed_in: SignedIn, on_the_loop: Decision
-) -> None:
+def test_an_act_takes_its_role_there_and_a_post(signed_in: SignedIn, on_the_loop: Decision) -> None:
     address = f"/decisions/{on_the_loop.pk}/intervene/"
     given = {"choice": "reverse", "reason": "no"}
     assert signed_in("executive").post(address, given).status_code == 403

@@ -32,6 +32,13 @@ PAGES = {
     "/desk/team/tasks/": "review.lead",
     "/desk/team/people/": "review.lead",
     "/desk/team/known/": "review.lead",
+    "/decisions/": "decision.view",
+    "/supervision/": "supervision.view",
+    "/supervision/stops/": "supervision.view",
+    "/supervision/command/": "supervision.view",
+    "/supervision/mandates/": "supervision.view",
+    "/policies/": "policy.view",
+    "/use-cases/loan-approval/policies/": "policy.view",
     "/use-cases/": "use_case.view",
     "/use-cases/loan-approval/": "use_case.view",
     "/audit/": "audit.view",
@@ -487,7 +494,17 @@ def more_rows(actor: Actor, first: int, count: int) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["/", "/use-cases/", "/use-cases/case-0/", "/audit/", "/audit/health/", "/people/"],
+    [
+        "/",
+        "/use-cases/",
+        "/use-cases/case-0/",
+        "/policies/",
+        "/supervision/stops/",
+        "/search/?q=case",
+        "/audit/",
+        "/audit/health/",
+        "/people/",
+    ],
 )
 def test_the_cost_of_a_page_does_not_grow_with_its_rows(
     signed_in: SignedIn, actor: Actor, address: str
@@ -497,3 +514,61 @@ def test_the_cost_of_a_page_does_not_grow_with_its_rows(
     few = queries_of(client, address)
     more_rows(actor, 2, 8)
     assert queries_of(client, address) == few
+
+
+# --- search ---------------------------------------------------------------------------------
+
+
+def test_search_opens_what_it_finds_exactly_and_lists_the_rest(
+    signed_in: SignedIn, sealed: None
+) -> None:
+    client = signed_in("administrator")
+    assert client.get("/search/?q=loan-approval")["Location"] == "/use-cases/loan-approval/"
+    assert client.get("/search/?q=SOMEONE")["Location"] == "/people/?q=someone"
+    assert client.get("/search/?q=0")["Location"] == "/audit/0/"
+    hits = client.get("/search/?q=a").context["hits"]
+    assert {hit.sort for hit in hits} == {"Use case"}
+    for nothing in ("", "%00", "nothing-of-the-kind", "use_case:999", "x" * 300):
+        assert list(client.get(f"/search/?q={nothing}").context["hits"]) == []
+
+
+def test_search_finds_nothing_that_the_seeker_may_not_see(
+    signed_in: SignedIn, sealed: None
+) -> None:
+    client = signed_in("reviewer", use_case="loan-approval")
+    for hidden in ("fraud-triage", "someone", "0"):
+        assert list(client.get(f"/search/?q={hidden}").context["hits"]) == []
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client: Client) -> None:
+    sent = client.post(
+        "/supervision/stops/stop/",
+        {"reason": "x"},
+        headers={"referer": "http://testserver/supervision/stops/?a=1"},
+    )
+    assert sent["Location"] == "/accounts/login/?next=%2Fsupervision%2Fstops%2F%3Fa%3D1"
+    elsewhere = client.post(
+        "/supervision/stops/stop/", headers={"referer": "http://evil.example/x"}
+    )
+    assert elsewhere["Location"] == "/accounts/login/?next=%2F"
+    with_htmx = client.get("/supervision/", headers={"HX-Request": "true"})
+    assert with_htmx["HX-Redirect"].startswith("/accounts/login/?next=")
+
+
+def test_a_refusal_in_a_use_case_names_who_may_do_it_there(
+    signed_in: SignedIn, make_person: Any, make_use_case: Any, actor: Actor
+) -> None:
+    held = make_use_case("loan-approval")
+    make_person("boris", "supervisor")
+    make_person("cora", "commander", use_case="loan-approval")
+    make_use_case("fraud-triage")
+    make_person("elsewhere", "commander", use_case="fraud-triage")
+    holder = make_person("holder", "risk_lead")
+    client = signed_in("supervisor", use_case="loan-approval")
+    decision_right_grant(
+        actor=actor, use_case=held, right="stop", person=holder, reason="named holder"
+    )
+    given = {"use_case": "loan-approval", "reason": "no"}
+    text = client.post("/supervision/stops/stop/", given).content.decode()
+    assert "holder may do it." in text
+    assert "may do it." not in client.get("/people/").content.decode()  # of no use case

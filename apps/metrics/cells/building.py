@@ -24,7 +24,7 @@ from apps.metrics.cells.flowing import flow_tables
 from apps.metrics.cells.judging import Confirmation, confirmations, review_tables, streak_table
 from apps.metrics.cells.reading import Chunk, read_chunks
 from apps.metrics.cells.storing import Built
-from apps.metrics.domain.tables import Table, Text, collapse, where
+from apps.metrics.domain.tables import Mask, Table, Text, collapse, where
 from apps.registry.models import UseCase
 
 Key = tuple[str, str]
@@ -57,6 +57,7 @@ def _tables(
     judged = where(table, table.texts["pattern"].codes >= 0)
     found: dict[str, Mapping[str, Table]] = {
         "outcome": {"outcome": table},
+        "calibration": {"calibration": where(table, _told(table))},
         "confidence": {"confidence": table},
         "people": {"people": judged},
         "reviews": review_tables(chunk, columns, setup),
@@ -68,6 +69,12 @@ def _tables(
     if grouped:
         found["groups"] = {"groups": added(grouped, GROUPS, ())}
     return found
+
+
+def _told(table: Table) -> Mask:
+    """The decisions whose confidence can be held against an outcome."""
+    told: Mask = (table.ints("bin") >= 0) & (table.ints("right") >= 0)
+    return told
 
 
 def _grouped(table: Table, name: str) -> Table:

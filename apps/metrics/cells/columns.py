@@ -128,6 +128,7 @@ def _confidence(confidences: Sequence[float | None], right: Ints) -> dict[str, A
         "bin": np.where(known, np.minimum((held * BINS).astype(np.int64), BINS - 1), -1),
         "sum": held,
         "square": np.where(told, (held - right) ** 2, 0.0),
+        "fourth": np.where(told, (held - right) ** 4, 0.0),
     }
 
 

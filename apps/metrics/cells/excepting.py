@@ -34,6 +34,11 @@ class Rules(NamedTuple):
 
     level: str
     skills: tuple[str, ...]
+    combination: str
+
+    def least(self, required: int) -> int:
+        """The reviews that settle a task at least: a majority may be reached before the end."""
+        return required // 2 + 1 if self.combination == "majority" else required
 
 
 @dataclass(slots=True)
@@ -52,7 +57,9 @@ class Facts:
         keys = set(chunk.decisions.policy) - self.policies.keys()
         for key in keys:
             policy = PolicyVersion.objects.get(pk=key)
-            self.policies[key] = Rules(policy.level, tuple(policy.document.get("skills", ())))
+            document = policy.document
+            skills = tuple(document.get("skills", ()))
+            self.policies[key] = Rules(policy.level, skills, document.get("combination", "single"))
         people = {one.reviewer_id for one in chunk.reviews if not one.imported}
         people -= self.logins.keys()
         if not people:
@@ -113,7 +120,7 @@ def _breaches(chunk: Chunk, facts: Facts) -> Iterator[Breach]:
     yield from _unseen(chunk, reviews, tasks)
     yield from _outside(chunk, facts)
     for task in chunk.tasks:
-        yield from _of_task(chunk, task, reviews[task.place])
+        yield from _of_task(chunk, task, reviews[task.place], facts)
     for review in chunk.reviews:
         yield from _of_review(chunk, review, facts)
 
@@ -150,7 +157,7 @@ def _outside(chunk: Chunk, facts: Facts) -> Iterator[Breach]:
             yield Breach("outside_mandate", str(UUID(rows.key[place])), "no mandate released it")
 
 
-def _of_task(chunk: Chunk, task: Task, reviews: list[Verdict]) -> Iterator[Breach]:
+def _of_task(chunk: Chunk, task: Task, reviews: list[Verdict], facts: Facts) -> Iterator[Breach]:
     key = str(UUID(chunk.decisions.key[task.place]))
     ended = task.closed_at if task.status in ("closed", "lapsed") else None
     if task.due_at is not None and ended is not None and ended > task.due_at:
@@ -162,8 +169,9 @@ def _of_task(chunk: Chunk, task: Task, reviews: list[Verdict]) -> Iterator[Breac
     if any(one.stage == "adjudication" and one.verdict in SAYING for one in said):
         return
     people = {one.reviewer_id for one in said if one.verdict in SAYING}
-    if 0 < len(people) < task.reviews_required:
-        detail = f"{len(people)} of {task.reviews_required} reviews"
+    least = facts.policies[chunk.decisions.policy[task.place]].least(task.reviews_required)
+    if 0 < len(people) < least:
+        detail = f"{len(people)} of {least} reviews"
         yield Breach("too_few_reviews", key, detail)
 
 

@@ -6,6 +6,9 @@ A text that is not there has the code -1. Reviews of known answers and of practi
 - ``outcome``: every decision once. ``right`` and ``right_final`` are 1, 0 or -1 (not known);
   ``drawn``: by the random audit, with the chance ``chance`` (nan: it never came to it); ``unseen``:
   released without a person, by its lane.
+- ``calibration``: decisions with a confidence and an outcome. ``bin`` is the confidence's of 15;
+  ``sum`` is of confidences, ``square`` and ``fourth`` are of (confidence - right) to the second and
+  the fourth power, so that few rows hold what calibration needs exactly.
 - ``confidence``: every decision once. ``level`` is the confidence times 10,000, ``bin`` its bin of
   15, both -1 without a confidence. ``sum`` is of confidences, ``square`` of (confidence - right)^2
   where ``right`` is known.
@@ -31,7 +34,7 @@ from typing import Final
 from apps.metrics.domain.tables import Table, collapse, concat, empty_table
 
 GROUP: Final = "group:"
-VERSION: Final = 1  # of what is counted: another one has every day counted again
+VERSION: Final = 2  # of what is counted: another one has every day counted again
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,9 @@ OUTCOME: Final = Shape(
 CONFIDENCE: Final = Shape(
     texts=("version", "given", "true"), ints=("level", "bin", "right"), sums=("sum", "square")
 )
+CALIBRATION: Final = Shape(
+    texts=("version", "given", "true"), ints=("bin", "right"), sums=("sum", "square", "fourth")
+)
 GROUPS: Final = Shape(texts=("attribute", "group", "given", "pattern"), ints=("level",))
 PEOPLE: Final = Shape(texts=("version", "given", "true", "pattern"), ints=("level", "right_final"))
 REVIEWS: Final = {
@@ -96,6 +102,7 @@ PROFILE: Final = Shape(texts=("profile",))
 
 SHAPES: Final[Mapping[str, Mapping[str, Shape]]] = {
     "outcome": {"outcome": OUTCOME},
+    "calibration": {"calibration": CALIBRATION},
     "confidence": {"confidence": CONFIDENCE},
     "groups": {"groups": GROUPS},
     "people": {"people": PEOPLE},

@@ -12,7 +12,7 @@ from apps.metrics.domain.estimates import (
     AGRESTI_COULL,
     LEVEL,
     Estimate,
-    bounded_mean,
+    bounded_mean_of_sums,
     not_enough,
     standing_for,
     wilson,
@@ -40,25 +40,20 @@ def brier(
     """
     each = standing_for(counts, len(confidence))
     errors = (np.asarray(confidence, dtype=float) - np.asarray(right, dtype=float)) ** 2
-    return brier_of_cells(each, each * errors)
+    return brier_of_sums(int(each.sum()), float(each @ errors), float(each @ errors**2))
 
 
-def brier_of_cells(counts: Floats, squares: Floats) -> Estimate:
-    """The Brier score from sums by cell.
+def brier_of_sums(n: int, squares: float, fourths: float) -> Estimate:
+    """The Brier score from sums, which add up over days.
 
-    Definition: sum(squares) / sum(counts), as ``brier``. The interval takes the cases of a cell for
-    alike, which they are where a cell is one confidence, right or wrong; with confidences rounded to
-    0.0001 its ends are off by less than 1e-8.
-    Parameters: ``counts`` and ``squares``, shape (C,): cases, and the sum of (confidence - right)^2.
-    Returns: Estimate, null without a case.
+    Definition: squares / n, as ``brier``.
+    Parameters: ``n`` cases; the sums of (confidence - right)^2 and ^4 over them.
+    Returns: Estimate, null for n = 0.
     """
-    n = int(counts.sum())
     if not n:
         return not_enough(NO_CONFIDENCE, AGRESTI_COULL)
-    used = counts > 0
-    each = counts[used]
-    interval = bounded_mean((squares[used] / each).tolist(), 0.0, 1.0, each.tolist())
-    return Estimate(float(squares.sum()) / n, *interval, n, AGRESTI_COULL)
+    interval = bounded_mean_of_sums(n, squares, fourths, 0.0, 1.0)
+    return Estimate(squares / n, *interval, n, AGRESTI_COULL)
 
 
 def ece(

@@ -119,11 +119,22 @@ def bounded_mean(
     Returns: (low, high) at 95 %.
     Source: A. Agresti, B. A. Coull, Am. Stat. 52 (1998) 119, carried over to bounded values.
     """
-    z = z_of(LEVEL)
     each, x = standing_for(counts, len(values)), np.asarray(values, dtype=float)
-    total = float(each.sum()) + z * z
-    mean = (float(each @ x) + z * z * (low + high) / 2) / total
-    squares = float(each @ (x - mean) ** 2)
-    squares += z * z / 2 * ((low - mean) ** 2 + (high - mean) ** 2)
-    half = z * sqrt(squares / total / total)
+    return bounded_mean_of_sums(float(each.sum()), float(each @ x), float(each @ x**2), low, high)
+
+
+def bounded_mean_of_sums(
+    n: float, total: float, squares: float, low: float, high: float
+) -> tuple[float, float]:
+    """``bounded_mean`` of values of which the sums are known.
+
+    Parameters: ``n`` values, their sum ``total``, the sum of their ``squares``; the bounds.
+    Returns: (low, high) at 95 %.
+    """
+    z = z_of(LEVEL)
+    weight = n + z * z
+    mean = (total + z * z * (low + high) / 2) / weight
+    around = max(0.0, squares - 2 * mean * total + n * mean * mean)
+    around += z * z / 2 * ((low - mean) ** 2 + (high - mean) ** 2)
+    half = z * sqrt(around / weight / weight)
     return max(low, mean - half), min(high, mean + half)

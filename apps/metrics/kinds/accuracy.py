@@ -16,12 +16,11 @@ import numpy as np
 from apps.metrics.domain.accuracy import NO_EFFECT, NO_OUTCOME, NO_VERDICT, Labels
 from apps.metrics.domain.audited import POST_STRATIFIED, Strata, audited_share
 from apps.metrics.domain.bias import SMALLEST
-from apps.metrics.domain.calibration import BINS, brier_of_cells, ece_of_bins
+from apps.metrics.domain.calibration import BINS, brier_of_sums, ece_of_bins
 from apps.metrics.domain.classes import confusion_of, error_rates, per_class
 from apps.metrics.domain.drift import accuracy_over_time
 from apps.metrics.domain.estimates import Estimate, share, share_by_case
 from apps.metrics.domain.gain import team_gain
-from apps.metrics.domain.ranking import risk_coverage
 from apps.metrics.domain.tables import Mask, Table, collapse, where
 from apps.metrics.kinds.reading import (
     GROUP,
@@ -38,7 +37,7 @@ from apps.metrics.kinds.reading import (
     periods,
 )
 
-FAMILIES: Final = ("outcome", "confidence", "people")
+FAMILIES: Final = ("outcome", "calibration", "people")
 SEGMENTS: Final = ("version", "lane")
 COLUMNS: Final = (
     *SEGMENTS,
@@ -63,14 +62,13 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
 
     Definition: as ``domain.accuracy.accuracy_report``; besides: ``automatic_lane_post_stratified``,
     the same from the strata of equal chance; ``team``, whether what took effect beats the better of
-    AI and people alone; ``segments``; ``over_time``; ``confidence_ranking``.
+    AI and people alone; ``segments``; ``over_time``.
     Parameters: ``cells`` of a window with FAMILIES; ``facts`` with the use case's labels.
     Returns: a JSON object. A figure without data is null and says why.
     """
     labels = label_set(facts)
     outcome = lean(cells.table("outcome"))
     people = judged_of(cells.table("people"), labels)
-    confidence = cells.table("confidence")
     known = with_outcome(outcome)
     ai, human = ai_share(outcome), human_share(people)
     figures = {
@@ -80,7 +78,7 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
         "combined": combined_share(outcome),
         "automatic_lane": audited_share(strata_of(outcome)),
         "automatic_lane_post_stratified": audited_share(strata_of(outcome), POST_STRATIFIED),
-        **calibration_of(confidence),
+        **calibration_of(cells.table("calibration")),
     }
     found: dict[str, Any] = documents(figures)
     without = known & (outcome.ints("right_final") == UNKNOWN)
@@ -93,7 +91,6 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
         **found,
         **team(outcome, people, ai, human),
         **by_class(outcome, people, labels),
-        "confidence_ranking": ranking(confidence),
         "segments": segments(outcome),
         "over_time": over_time(cells),
     }
@@ -145,32 +142,22 @@ def consensus_share(people: Judged) -> Estimate:
     return share(right, counted(people.n, known), NO_VERDICT)
 
 
-def calibration_of(confidence: Table) -> dict[str, Estimate]:
-    """The expected calibration error and the Brier score, from their exact sums."""
-    right = confidence.ints("right")
-    used = where(confidence, (right != UNKNOWN) & (confidence.texts["given"].codes != UNKNOWN))
-    n, hits = used.ints("n"), used.ints("right") == 1
-    place = used.ints("bin")
+def calibration_of(table: Table) -> dict[str, Estimate]:
+    """The expected calibration error and the Brier score, from their exact sums.
+
+    Parameters: ``table`` of the family ``calibration``.
+    """
+    used = table.texts["given"].codes != UNKNOWN
+    place, n, hits = table.ints("bin")[used], table.ints("n")[used], table.ints("right")[used] == 1
     each, said, right_ones = (
         np.bincount(place, one, BINS).astype(np.float64)
-        for one in (n, used.floats("sum"), n * hits)
+        for one in (n, table.floats("sum")[used], n * hits)
     )
+    squares, fourths = (float(table.floats(name)[used].sum()) for name in ("square", "fourth"))
     return {
         "ece": ece_of_bins(each, said, right_ones),
-        "brier": brier_of_cells(n.astype(np.float64), used.floats("square")),
+        "brier": brier_of_sums(int(n.sum()), squares, fourths),
     }
-
-
-def ranking(confidence: Table) -> dict[str, Any]:
-    """How well confidence ranks the AI's errors: see ``domain.ranking``."""
-    known = confidence.ints("right") != UNKNOWN
-    by_level = collapse(where(confidence, known), ("level", "right"), ("n",))
-    levels, at = np.unique(by_level.ints("level"), return_inverse=True)
-    n = np.bincount(at, by_level.ints("n"), len(levels)).astype(np.int64)
-    wrong = by_level.ints("n") * (by_level.ints("right") == 0)
-    found = risk_coverage(n, np.bincount(at, wrong, len(levels)).astype(np.int64))
-    document = {name: getattr(found, name) for name in ("aurc", "e_aurc", "augrc", "n")}
-    return document if found.why is None else document | {"why": found.why}
 
 
 # --- The automatic lane ---------------------------------------------------------------------

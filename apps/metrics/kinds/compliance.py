@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from apps.metrics.domain.compliance import Breach, compliance_report
 from apps.metrics.domain.tables import labels as texts_of
+from apps.metrics.kinds.operations import count_of
 from apps.metrics.kinds.reading import Cells, Facts
 
-FAMILIES: Final = ("breaches", "confidence")
+FAMILIES: Final = ("breaches", "flow")
 NOT_LOOKED_AT: Final = {
     "untraceable": "routing each decision again is the replay's: GET /api/v1/decisions/ID/replay/"
 }
@@ -29,5 +30,6 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
         for kind, decision, detail in zip(*columns, strict=True)
     ]
     breaches += [Breach("unsealed", decision, detail) for decision, detail in facts["unsealed"]]
-    found = compliance_report(cells.decisions, breaches)
+    decisions = count_of(cells.table("flow", "counts"), "lane").n
+    found = compliance_report(decisions, breaches)
     return found | {"trail": dict(facts["trail"]), "not_looked_at": dict(NOT_LOOKED_AT)}

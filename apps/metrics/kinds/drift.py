@@ -53,6 +53,7 @@ def report(cells: Cells, facts: Facts, reference: Reference | None = None) -> di
     ``features`` is empty.
     """
     confidence = cells.table("confidence")
+    then = reference.cells.table("confidence") if reference else None
     features = features_of(cells, reference.document) if reference else {}
     found = drift_report(features)
     shown = found["features"]
@@ -63,8 +64,8 @@ def report(cells: Cells, facts: Facts, reference: Reference | None = None) -> di
         "own": own,
         "psi": largest_psi(shown),
         "reference": described(facts, reference),
-        "performance": performance(cells, reference),
-        **estimated(confidence, reference.cells.table("confidence") if reference else None),
+        "performance": performance(cells, confidence, then),
+        **estimated(confidence, then),
     }
     missing = why_none(facts, reference)
     return document if missing is None else document | {"why": missing}
@@ -121,14 +122,14 @@ def largest_psi(shown: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 # --- Accuracy -------------------------------------------------------------------------------
 
 
-def performance(cells: Cells, reference: Reference | None) -> dict[str, Any]:
+def performance(cells: Cells, window: Table, reference: Table | None) -> dict[str, Any]:
     """The AI's accuracy in the window, in the reference, the change, and its course over time.
 
     Definition: shares of right outputs among those with an outcome (Wilson); window less reference
     with Newcombe's interval; see ``accuracy_over_time`` for the trend over periods.
     """
-    now = _right_of(cells.table("confidence"))
-    then = _right_of(reference.cells.table("confidence")) if reference else Part(0, 0)
+    now = _right_of(window)
+    then = Part(0, 0) if reference is None else _right_of(reference)
     change = difference(now, then)
     if change.value is None:
         change = not_enough("the window or the reference has no outcome", NEWCOMBE, n=change.n)
@@ -157,7 +158,7 @@ def estimated(window: Table, reference: Table | None) -> dict[str, Any]:
         "estimated_without_outcome": right == UNKNOWN,
         "estimate_check": right != UNKNOWN,
     }
-    n, hits = _levels_of(reference)
+    n, hits = levels_of(reference)
     levels = np.arange(LEVELS) / (LEVELS - 1)
     figures = {
         name: accuracy_of_confidence(levels, n, hits, _counts(window, mask))
@@ -199,7 +200,7 @@ def _counts(table: Table, mask: Any) -> Ints:
     return counts.astype(np.int64)
 
 
-def _levels_of(reference: Table | None) -> tuple[Ints, Ints]:
+def levels_of(reference: Table | None) -> tuple[Ints, Ints]:
     """The reference's cases with an outcome by level, and how many of them are right."""
     if reference is None:
         return np.zeros(LEVELS, dtype=np.int64), np.zeros(LEVELS, dtype=np.int64)

@@ -308,7 +308,8 @@ def seen_steps(rows: Iterable[Any]) -> Iterator[Step]:
 
 
 def sealed(steps: Sequence[Step]) -> list[Step]:
-    """The steps with their leaves, in the order of time: one query."""
+    """The steps with their leaves, in the order of time: one query. The first two, arrival and
+    routing, lead: what they ask for is written a moment before them."""
     keys: dict[str, set[int]] = {}
     for step in steps:
         keys.setdefault(step.record[0], set()).add(step.record[1])
@@ -320,4 +321,5 @@ def sealed(steps: Sequence[Step]) -> list[Step]:
         rows = Leaf.objects.filter(wanted).values_list("record_type", "record_id", "index")
         leaves = {(record_type, number): index for record_type, number, index in rows}
     placed = [replace(step, leaf=leaves.get(step.record)) for step in steps]
-    return sorted(placed, key=lambda step: (step.at, step.order, step.record[1]))
+    arrival, later = placed[:2], placed[2:]
+    return arrival + sorted(later, key=lambda step: (step.at, step.order, step.record[1]))

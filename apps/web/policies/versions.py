@@ -62,6 +62,13 @@ def standing_of(use_case: UseCase) -> PolicyVersion | None:
     return found
 
 
+def coming_of(use_case: UseCase) -> list[PolicyVersion]:
+    """Versions that are not in force yet and may come into it."""
+    on_the_way = (PolicyStatus.DRAFT, PolicyStatus.PROPOSED, PolicyStatus.APPROVED)
+    rows = PolicyVersion.objects.filter(use_case=use_case, status__in=on_the_way)
+    return list(rows.order_by("-number")[:SHOWN])
+
+
 def version_rows(use_case: UseCase) -> list[VersionRow]:
     """The newest versions, each against the one that was numbered before it."""
     rows = list(PolicyVersion.objects.filter(use_case=use_case).order_by("-number")[: SHOWN + 1])

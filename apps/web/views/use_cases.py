@@ -15,6 +15,8 @@ from apps.common.changes import change_entries
 from apps.common.errors import NotFound
 from apps.registry.models import Lifecycle, RiskTier, UseCase
 from apps.web.access import PageRequest, requires
+from apps.web.policies.versions import coming_of, standing_of, words_of
+from apps.web.standing import COUNTED, health_of, lane_counts, people_of, standings
 
 PAGE = 50
 SORTS = {
@@ -65,9 +67,11 @@ def use_cases(request: PageRequest) -> HttpResponse:
     form = UseCaseFilter(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {}
     found = Paginator(_narrowed(visible_use_cases(request.caller), wanted), PAGE)
+    page = found.get_page(request.GET.get("page"))
     context = {
         "form": form,
-        "page": found.get_page(request.GET.get("page")),
+        "page": page,
+        "rows": standings(list(page.object_list)),
         "sort": wanted.get("sort") or "name",
         "filtered": any(wanted.get(name) for name in ("q", "lifecycle", "risk_tier")),
         "may_create": request.caller.may("use_case.create") and request.caller.may("admin.site"),
@@ -96,8 +100,21 @@ def use_case(request: PageRequest, slug: str) -> HttpResponse:
     held = visible_use_cases(request.caller).filter(slug=slug).first()
     if held is None:
         raise NotFound(f"There is no use case {slug} that you may see.")
-    sees_rights = request.caller.may("rights.view", slug)
+    caller = request.caller
+    sees_rights = caller.may("rights.view", slug)
+    standing = standing_of(held)
+    lanes, counted = lane_counts(held)
     context = {
+        "standing": standing,
+        "sentences": words_of(standing) if standing is not None else ([], ""),
+        "coming": coming_of(held),
+        "health": health_of(held, standing is not None),
+        "lanes": lanes,
+        "counted": counted,
+        "most_counted": COUNTED,
+        "people": people_of(held) if sees_rights else None,
+        "sees_supervision": caller.may("supervision.view", slug),
+        "sees_decisions": caller.may("decision.view", slug),
         "use_case": held,
         "features": feature_rows(held),
         "costs": cost_rows(held.cost_model),

@@ -46,7 +46,7 @@ def _report(text: str) -> Report:
     found = Report.objects.select_related("use_case").filter(pk=key).first()
     if found is None:
         raise NotFound(f"there is no report {text}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _lines(report: Report, found: Recomputed) -> list[str]:

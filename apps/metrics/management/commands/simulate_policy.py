@@ -28,7 +28,7 @@ class Command(PlatformCommand):
         parser.add_argument(
             "policy", nargs="?", metavar="POLICY.json", help="default: the policy in force"
         )
-        parser.add_argument("--use-case", required=True, metavar="SLUG")
+        parser.add_argument("--use-case", required=True, metavar="SLUG", help="of this use case")
         parser.add_argument(
             "--frontier", action="store_true", help="every threshold at once, and which to take"
         )
