@@ -23,7 +23,7 @@ def sides(accuracy: Document, theme: str) -> go.Figure:
     figure = blank(theme, height=240)
     shown = [(label, accuracy[key]) for key, label in SIDES]
     figure.add_trace(_dots([label for label, _ in shown], [one for _, one in shown], theme))
-    figure.update_xaxes(tickformat=".0%", title="accuracy, with 95 % interval")
+    figure.update_xaxes(tickformat=".0%", maxallowed=1.01, title="accuracy, with 95 % interval")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 

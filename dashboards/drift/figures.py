@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +55,7 @@ def distribution(feature: Feature, theme: str) -> go.Figure:
             )
         )
     figure.update_layout(barmode="group", bargap=0.1, bargroupgap=0)
-    figure.update_xaxes(type="category", nticks=8)
+    figure.update_xaxes(type="category", nticks=6, tickangle=0)
     figure.update_yaxes(tickformat=".0%")
     return figure
 
@@ -74,14 +73,18 @@ def _of_numbers(feature: NumberFeature) -> tuple[list[str], list[float], list[fl
         return ["missing"], [1.0], [1.0]
     step = CELLS // BARS
     edges = np.linspace(feature.edges.low, feature.edges.high, BARS + 1)
-    names = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
-    names = [f"below {edges[0]:.3g}", *names, f"above {edges[-1]:.3g}", "missing"]
+    names = [f"from {_short(low)}" for low in edges[:-1]]
+    names = [f"below {_short(edges[0])}", *names, f"above {_short(edges[-1])}", "missing"]
     shares = []
     for counts in sides:
         inner = counts[1 : CELLS + 1].reshape(BARS, step).sum(axis=1)
         whole = np.array([counts[BELOW], *inner, counts[ABOVE], counts[MISSING]])
         shares.append((whole / max(1, whole.sum())).tolist())
     return names, shares[0], shares[1]
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _of_levels(feature: CategoryFeature) -> tuple[list[str], list[float], list[float]]:

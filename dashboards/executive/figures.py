@@ -39,7 +39,7 @@ def accuracy_by_process(found: Sequence[Process], theme: str) -> go.Figure:
                 hovertemplate="%{y}: %{x:.1%} (n = %{customdata:,})<extra>" + label + "</extra>",
             )
         )
-    figure.update_xaxes(tickformat=".0%", title="accuracy, with 95 % interval")
+    figure.update_xaxes(tickformat=".0%", maxallowed=1.01, title="accuracy, with 95 % interval")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_layout(scattermode="group", scattergap=0.6)
     return figure

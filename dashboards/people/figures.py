@@ -113,6 +113,8 @@ def known_answers(found: Sequence[Document], theme: str) -> go.Figure:
             hovertemplate="%{y}: %{x:.0%} of %{customdata} right<extra></extra>",
         )
     )
-    figure.update_xaxes(tickformat=".0%", title="known answers right, with 95 % interval")
+    figure.update_xaxes(
+        tickformat=".0%", maxallowed=1.01, title="known answers right, with 95 % interval"
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     return figure
