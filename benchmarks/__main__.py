@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import desk, gate, ledger
+from benchmarks import cells, desk, gate, ledger
 from benchmarks.bench import Bench
 from benchmarks.database import own_database
 from benchmarks.figures import Figure
@@ -31,6 +31,7 @@ TABLE: dict[str, Benchmark] = {
     "gate-import-reviews": gate.importing,
     "desk-claim": desk.claiming,
     "desk-http": desk.serving,
+    "cells-build": cells.counting,
 }
 
 

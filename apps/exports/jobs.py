@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -134,6 +135,8 @@ def export_job_run(key: UUID) -> bool:
         job = ExportJob.objects.filter(pk=key, status__in=OPEN).first() if is_mine else None
         if job is None:
             return False
+        for left in folder().glob(f".{key}.zip.*"):  # by one who was killed
+            shutil.rmtree(left, ignore_errors=True)
         if job.begun >= BEGUN_AT_MOST:
             _fail(job, f"it was begun {job.begun} times and never finished")
             return False

@@ -134,6 +134,12 @@ SECTIONS = (
                 "Verifications, signed checkpoints and the witnesses that hold them.",
             ),
             Page(
+                "Exports",
+                "exports",
+                "audit.export",
+                "Bundles of records that anybody can check without this platform.",
+            ),
+            Page(
                 "Audit health",
                 "dashboard_trail",
                 "audit.view",

@@ -137,6 +137,9 @@ def test_paths_of_the_image_are_those_that_volumes_keep() -> None:
     worker = volume_targets(OURS["worker"])
     assert str(Path(paths["LEDGER_KEY_FILE"]).parent) in worker
     assert paths["WITNESS_DIR"] in worker
+    # A bundle is made by the worker and taken through the web server.
+    exports = f"{paths['DATA_DIR']}/exports"
+    assert volume_targets(OURS["web"])[exports] == worker[exports] == "exports"
     # A rotated key is linked into this folder: that takes the same file system.
     assert Path(paths["LEDGER_RETIRED_KEYS_DIR"]).parent == Path(paths["LEDGER_KEY_FILE"]).parent
     # Static files come with the image: a volume over them would keep those of an older one.
@@ -145,7 +148,7 @@ def test_paths_of_the_image_are_those_that_volumes_keep() -> None:
 
 
 def test_only_the_jobs_can_write_the_ledgers_key_and_only_the_worker_the_witness() -> None:
-    writers: dict[str, set[str]] = {"keys": set(), "witness": set()}
+    writers: dict[str, set[str]] = {"keys": set(), "witness": set(), "exports": set()}
     for name, service in OURS.items():
         for volume in service["volumes"]:
             source, _target, *mode = volume.split(":")
@@ -154,6 +157,7 @@ def test_only_the_jobs_can_write_the_ledgers_key_and_only_the_worker_the_witness
     assert writers == {
         "keys": {"create-key", "rotate-key"},
         "witness": {"worker", "create-key"},
+        "exports": {"worker"},
     }
 
 

@@ -136,7 +136,15 @@ def test_an_empty_list_says_what_to_do_next(signed_in: SignedIn, loans: UseCase)
 
 def test_every_kind_that_is_raised_has_its_words_and_every_report_its_dashboard() -> None:
     modules = (limits, tripwires, matters)
-    names = ("LIMIT", "UNREADABLE", "TRIPWIRE", "RUBBER_STAMPING", "TEAM_LOSS", "MISSED_RUN", "TRAIL")
+    names = (
+        "LIMIT",
+        "UNREADABLE",
+        "TRIPWIRE",
+        "RUBBER_STAMPING",
+        "TEAM_LOSS",
+        "MISSED_RUN",
+        "TRAIL",
+    )
     kinds = {getattr(module, name) for module in modules for name in names if hasattr(module, name)}
     assert kinds == KIND_WORDS.keys()
     from apps.metrics.kinds.catalogue import KINDS
@@ -258,7 +266,9 @@ def test_who_may_not_handle_it_is_offered_nothing_and_refused(
         assert (seen.context["done_form"] is not None) == may
     answer = client.post(f"{page}resolve/", {"done-note": "seen"})
     assert answer.status_code == (302 if may else 403)
-    assert AccessEvent.objects.filter(kind="permission_refused", action="alert.handle").exists() != may
+    assert (
+        AccessEvent.objects.filter(kind="permission_refused", action="alert.handle").exists() != may
+    )
 
 
 def test_a_note_that_no_database_can_hold_is_refused(signed_in: SignedIn, loans: UseCase) -> None:
@@ -316,9 +326,7 @@ def test_a_limit_is_set_shown_in_words_and_retired_with_a_reason(
 def test_a_bad_limit_is_named_at_its_field_and_what_was_typed_is_kept(
     signed_in: SignedIn, loans: UseCase, field: str, value: str
 ) -> None:
-    answer = signed_in("risk_lead").post(
-        "/alerts/limits/set/", {**GIVEN, f"limit-{field}": value}
-    )
+    answer = signed_in("risk_lead").post("/alerts/limits/set/", {**GIVEN, f"limit-{field}": value})
     form = answer.context["set_form"]
     assert (answer.status_code, list(form.errors)) == (400, [field])
     assert form["metric"].value() == (value if field == "metric" else "accuracy.combined.value")

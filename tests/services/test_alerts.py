@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from apps.audit.models import VerificationRun
@@ -25,6 +26,7 @@ from apps.metrics.domain.watching import (
 )
 from apps.metrics.limits import alert_limit_retire, alert_limit_set
 from apps.metrics.models import Alert, AlertLimit, ReportSchedule
+from apps.metrics.tasks import evaluate_alerts
 from apps.metrics.watch.evaluating import alerts_evaluate, alerts_evaluate_one
 from apps.notifications.models import OutboxEvent
 from apps.policies.models import PolicyVersion
@@ -430,3 +432,16 @@ def test_every_use_case_in_service_or_with_a_limit_is_evaluated() -> None:
     assert [alert.use_case_id for alert in found] == [live.slug, other.slug]
     assert draft.slug not in {alert.use_case_id for alert in found}
     assert alerts_evaluate_one("nothing", FIRST) == []
+
+
+def test_the_schedule_evaluates_each_use_case_in_a_task_of_its_own() -> None:
+    use_case = wired("suspend")
+    yesterday = timezone.now() - DAY
+    a_day(use_case, yesterday, 40, 20)
+    assert evaluate_alerts() == 1
+    use_case.refresh_from_db()
+    assert use_case.lifecycle == "suspended"
+    assert {task["task"] for task in settings.CELERY_BEAT_SCHEDULE.values()} >= {
+        "apps.metrics.tasks.evaluate_alerts",
+        "apps.metrics.tasks.run_report_jobs",
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -88,9 +89,11 @@ def monitor_shown(
     if wanted.get("label") or wanted.get("model_version"):  # they tell what the AI said
         found = [one for one in found if not one.unseen]
     slug = wanted.get("use_case") or ""
+    query = {name: value for name, value in wanted.items() if value} | {"page": page.number}
     context = {
         "form": form,
         "page": page,
+        "renewed_from": f"{reverse('supervision')}?{urlencode(query)}",
         "rows": found,
         "streams": streams(released(names, {}, now), names),
         "filtered": any(wanted.values()),

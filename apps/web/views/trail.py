@@ -16,6 +16,7 @@ from apps.audit.events import Event, record_event
 from apps.audit.selectors import RecordFilter, record_types
 from apps.web import trail
 from apps.web.access import PageRequest, requires
+from apps.web.views.exports import export_form
 
 HIDDEN = forms.HiddenInput
 FILTERS = ("type", "actor", "use_case", "begin", "end")
@@ -66,7 +67,13 @@ def records(request: PageRequest) -> HttpResponse:
         before, after = form.cleaned_data["before"], form.cleaned_data["after"]
         page = trail.record_page(form.wanted(visible), before=before, after=after)
     filtered = any(request.GET.get(name) for name in FILTERS)
-    context = {"form": form, "page": page, "filtered": filtered, "visible": visible}
+    context = {
+        "form": form,
+        "page": page,
+        "filtered": filtered,
+        "visible": visible,
+        "export_form": export_form(request) if request.caller.may("audit.export") else None,
+    }
     return render(request, "web/records.html", context)
 
 

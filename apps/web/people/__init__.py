@@ -1,0 +1,1 @@
+"""What the pages of people and of programs' keys read."""

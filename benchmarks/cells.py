@@ -1,0 +1,61 @@
+"""Figures of the cells: counting every day of a use case, one day more, and a worker's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.cells_data import DAYS
+from benchmarks.figures import Figure
+
+STEPS = "benchmarks.cells_steps"
+DECISIONS = 1_000_000
+LEAST = 45_000
+WORKERS = 2
+RATE = 20_000  # decisions a second by two processes, 20 features and two groups counted as well
+MEMORY_MIB = 600
+
+
+def step(bench: Bench, name: str, *arguments: object) -> Any:
+    return bench.process(STEPS, name, *arguments)
+
+
+def prepared(bench: Bench) -> dict[str, Any]:
+    """The use case with its decisions, each day marked, its reference profile frozen."""
+    if "cells" not in bench.shared:
+        count = max(LEAST, int(DECISIONS * bench.scale))
+        step(bench, "prepare")
+        step(bench, "write", 0, count, count // DAYS)
+        marked = step(bench, "mark")
+        bench.shared["cells"] = {"decisions": count, "marked": marked}
+    return bench.shared["cells"]  # type: ignore[no-any-return]
+
+
+def built(bench: Bench) -> list[dict[str, Any]]:
+    """Every marked day counted by some processes at once, each taking its share."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        parts = range(WORKERS)
+        return list(pool.map(lambda part: step(bench, "build", part, WORKERS), parts))
+
+
+def counting(bench: Bench) -> Iterator[Figure]:
+    """Rows to cells in force, end to end; then one more day, which costs one day."""
+    held = prepared(bench)
+    count = int(held["decisions"])
+    turns = built(bench)
+    step(bench, "check")
+    seconds = max(turn["seconds"] for turn in turns)
+    days = sum(turn["days"] for turn in turns)
+    yield Figure("cells-build-rate", count / seconds, RATE, "decisions/s")
+    yield Figure("cells-build-per-million", seconds * DECISIONS / count, 0, "s")
+    yield Figure("cells-mark-rate", count / held["marked"]["seconds"], 50_000, "decisions/s")
+    more = count // DAYS
+    step(bench, "write", count, more, more)
+    step(bench, "mark")
+    one = step(bench, "build")
+    each = sum(turn["seconds"] for turn in turns) / days
+    yield Figure("cells-one-more-day", one["seconds"] / each, 2.5, "ratio", lower_is_better=True)
+    memory = max(turn["memory_mib"] for turn in [*turns, one, held["marked"]])
+    yield Figure("cells-worker-memory", memory, MEMORY_MIB, "MiB", lower_is_better=True)
