@@ -367,6 +367,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "exports-tidy": {"task": "apps.exports.tasks.tidy_exports", "schedule": 3600.0},
     "alerts": {"task": "apps.metrics.tasks.evaluate_alerts", "schedule": 900.0},
+    "heartbeat": {
+        "task": "apps.web.tasks.note_heartbeat",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "answers": {"task": "apps.api.tasks.sweep_stored_answers", "schedule": 3600.0},
 }
 
@@ -380,6 +385,9 @@ LOGGING = {
         "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
     },
 }
+
+# Which settings the environment gives; never their values, which may be secrets.
+SETTINGS_GIVEN = {name: bool(env.values.get(name, "").strip()) for name in sorted(set(env.names))}
 
 if PRODUCTION:
     require_production_settings()

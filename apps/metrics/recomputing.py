@@ -87,7 +87,7 @@ def report_recompute_from_rows(report: Report) -> Recomputed:
         for day, family in {*then, *now}
         if then.get((day, family)) != now.get((day, family))
     )
-    same = not any(differences(report.result, result))
+    same = next(differences(report.result, result), None) is None
     return _compared(report, result, same, days_changed)
 
 

@@ -154,7 +154,13 @@ SECTIONS = (
                 "People and roles",
                 "people",
                 "person.view",
-                "Who holds which role, and what each role allows.",
+                "Who holds which roles, skills and rights, and what each role allows.",
+            ),
+            Page(
+                "API keys",
+                "keys",
+                "key.view",
+                "The keys of programs: what each opens, until when, used last.",
             ),
             Page(
                 "Administration",

@@ -16,10 +16,10 @@ from apps.api.operations import ApiView, Created, operation
 from apps.api.renderers import ZIP, ZipRenderer
 from apps.api.v1.lookups import found_or_404
 from apps.exports.formats import DEFAULT, FORMATS
-from apps.exports.jobs import ACTION, download_name, export_ask, export_open, visible_jobs
+from apps.exports.jobs import download_name, export_ask, export_open, visible_jobs
 from apps.exports.models import ExportJob
 from apps.exports.selectors import ExportFilter
-from apps.exports.services import LONGEST_PURPOSE
+from apps.exports.services import ACTION, LONGEST_PURPOSE
 
 FormatName = Annotated[str, OneOf(FORMATS)]
 StatusName = Literal["waiting", "running", "done", "failed", "removed"]
@@ -76,15 +76,18 @@ class ExportDocument(Document):
 
     @classmethod
     def of(cls, job: ExportJob) -> ExportDocument:
-        plain = ("status", "progress", "formats", "purpose", "asked_at", "finished_at")
-        made = ("records", "tree_size", "size")
-        texts = ("error", "root", "sha256")
+        other = {"id", "filters", "asked_by", "error", "root", "sha256"}
+        columns: dict[str, Any] = {
+            name: getattr(job, name) for name in cls.model_fields if name not in other
+        }
         return cls(
             id=job.pk,
             filters=ExportFilters.model_validate(job.filters),
             asked_by=job.asked_name,
-            **{name: getattr(job, name) for name in (*plain, *made)},
-            **{name: getattr(job, name) or None for name in texts},
+            error=job.error or None,
+            root=job.root or None,
+            sha256=job.sha256 or None,
+            **columns,
         )
 
 

@@ -61,7 +61,8 @@ class ExportForm(forms.Form):
 
     def wanted(self) -> ExportFilter:
         values = self.cleaned_data
-        return ExportFilter(**{name: values[name] or None for name in FILTERS})
+        asked: dict[str, Any] = {name: values[name] or None for name in FILTERS}
+        return ExportFilter(**asked)
 
     def chosen(self) -> list[str]:
         return ["jsonl", *self.cleaned_data["formats"]]

@@ -80,7 +80,10 @@ def keys_page(
     keys = list(page.object_list)
     history: Any = ServiceKey.history
     made = history.filter(id__in=[key.pk for key in keys], history_type="+")
-    by = {pk: (name, at) for pk, name, at in made.values_list("id", "history_user_name", "history_date")}
+    by = {
+        pk: (name, at)
+        for pk, name, at in made.values_list("id", "history_user_name", "history_date")
+    }
     return page, [_row(key, names, by.get(key.pk, ("", None)), now) for key in keys]
 
 

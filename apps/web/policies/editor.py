@@ -26,7 +26,7 @@ from apps.policies.models import PolicyVersion
 from apps.policies.selectors import use_case_schema
 from apps.policies.services import policy_change_draft
 from apps.registry.guards import use_case_lock
-from apps.web.policies import builder
+from apps.web.policies import rows
 from apps.web.policies.document import rows_of
 
 Faults = Mapping[str, Sequence[str]]
@@ -73,7 +73,7 @@ class Shown:
     hint: str
     value: str
     errors: Sequence[str]
-    options: Sequence[builder.Option] = ()
+    options: Sequence[rows.Option] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,10 @@ class RuleShown:
     path: str
     number: int
     name: str
-    then: Sequence[builder.Option]
+    then: Sequence[rows.Option]
     is_sample: bool
     rate: str
-    when: builder.Node
+    when: rows.Node
     name_errors: Sequence[str]
     then_errors: Sequence[str]
     rate_errors: Sequence[str]
@@ -96,9 +96,9 @@ class RuleShown:
 class TripwireShown:
     path: str
     metric: str
-    ops: Sequence[builder.Option]
+    ops: Sequence[rows.Option]
     value: str
-    actions: Sequence[builder.Option]
+    actions: Sequence[rows.Option]
     errors: Sequence[str]
 
 
@@ -209,7 +209,7 @@ def editor_context(
 def _shown(entry: Entry, form: Mapping[str, str], faults: Faults) -> Shown:
     value = form.get(entry.name, "")
     options = [
-        builder.Option(code, words, code == value)
+        rows.Option(code, words, code == value)
         for code, words in OPTIONS.get(entry.name, {}).items()
     ]
     errors = faults.get(entry.name, ())
@@ -235,10 +235,10 @@ def _rule(number: int, form: Mapping[str, str], schema: UseCaseSchema, faults: F
         path=path,
         number=number,
         name=form.get(f"{path}.name", ""),
-        then=[builder.Option(one, THEN_WORDS[one], one == then) for one in THEN],
+        then=[rows.Option(one, THEN_WORDS[one], one == then) for one in THEN],
         is_sample=then == "sample",
         rate=form.get(f"{path}.rate", ""),
-        when=builder.node_of(form, f"{path}.when", schema, faults),
+        when=rows.node_of(form, f"{path}.when", schema, faults),
         name_errors=faults.get(f"{path}.name", ()),
         then_errors=faults.get(f"{path}.then", ()),
         rate_errors=faults.get(f"{path}.rate", ()),
@@ -252,9 +252,9 @@ def _tripwire(number: int, form: Mapping[str, str], faults: Faults) -> TripwireS
     return TripwireShown(
         path=path,
         metric=form.get(f"{path}.metric", ""),
-        ops=[builder.Option(one, builder.OP_WORDS[one], one == op) for one in TRIPWIRE_OPS],
+        ops=[rows.Option(one, rows.OP_WORDS[one], one == op) for one in TRIPWIRE_OPS],
         value=form.get(f"{path}.value", ""),
-        actions=[builder.Option(one, ACTION_WORDS[one], one == action) for one in TRIPWIRE_ACTIONS],
+        actions=[rows.Option(one, ACTION_WORDS[one], one == action) for one in TRIPWIRE_ACTIONS],
         errors=[detail for key in keys for detail in faults.get(f"{path}.{key}", ())],
     )
 
@@ -292,9 +292,9 @@ def draft_save(
 
 
 def _moved(held: PolicyVersion, seen: str) -> tuple[str, list[str]]:
-    rows = PolicyVersion.history.filter(id=held.pk).order_by("-history_id")
-    newest = rows.first()
-    opened = rows.filter(content_hash=seen).first()
+    written = PolicyVersion.history.filter(id=held.pk).order_by("-history_id")
+    newest = written.first()
+    opened = written.filter(content_hash=seen).first()
     by = str(newest.history_user_name) if newest is not None else "Somebody"
     if opened is None:
         return by, []

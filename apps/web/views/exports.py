@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.errors import BadInput, Conflict, NotFound
 from apps.exports.jobs import (
-    ACTION,
     KEPT_FOR,
     OPEN,
     download_name,
@@ -24,6 +23,7 @@ from apps.exports.jobs import (
     visible_jobs,
 )
 from apps.exports.models import ExportJob
+from apps.exports.services import ACTION
 from apps.registry.models import UseCase
 from apps.web.access import PageRequest, requires
 from apps.web.decisions.access import visible_names
@@ -100,7 +100,7 @@ def export_now(request: PageRequest) -> HttpResponse:
 
 @require_GET
 @requires(ACTION)
-def export_download(request: PageRequest, key: UUID) -> HttpResponse | FileResponse:
+def export_download(request: PageRequest, key: UUID) -> Any:
     job = visible_jobs(request.caller).filter(pk=key).first()
     if job is None:
         raise NotFound(f"There is no export {key} that you may take.")

@@ -23,6 +23,7 @@ from apps.web.access import PageRequest, go, requires
 from apps.web.decisions.access import visible_names
 from apps.web.policies import builder
 from apps.web.policies.document import faults_by_input
+from apps.web.policies.rows import node_of
 from apps.web.supervision.mandates import MandateFilter, MandateForm, mandates_page
 from apps.web.views.supervision import REFUSED, VIEW, sentences_of, status_of
 
@@ -127,7 +128,7 @@ def _form_shown(
     context: dict[str, Any] = {
         "use_case": held,
         "form": form,
-        "node": builder.node_of(rows, ROOT, use_case_schema(held), faults),
+        "node": node_of(rows, ROOT, use_case_schema(held), faults),
         "tab": "mandates",
         "current_page": "supervision",
     }
