@@ -73,6 +73,14 @@ def events(kind: str) -> list[AccessEvent]:
     return list(AccessEvent.objects.filter(kind=kind).order_by("pk"))
 
 
+def taken(client: Client, job: ExportJob) -> bytes:
+    answer: Any = client.get(f"/audit/exports/{job.pk}/download/")
+    assert answer.status_code == 200
+    content = b"".join(answer.streaming_content)
+    answer.close()
+    return content
+
+
 # --- The job --------------------------------------------------------------------------------
 
 
@@ -332,7 +340,7 @@ def test_one_limited_to_a_use_case_sees_and_takes_its_exports_alone(make_use_cas
     client = signed_in("lea", "auditor", use_case="loan-approval")
     rows = client.get("/audit/exports/").context["rows"]
     assert [job.pk for job, _name in rows] == [own.pk]
-    assert client.get(f"/audit/exports/{own.pk}/download/").status_code == 200
+    assert taken(client, own)
     for hidden in (whole, other):
         assert client.get(f"/audit/exports/{hidden.pk}/download/").status_code == 404
     refused = client.post("/audit/exports/ask/", {"purpose": "p"})
@@ -356,7 +364,7 @@ def test_where_the_right_to_export_has_holders_nobody_else_takes_a_bundle(
     assert client.post("/audit/exports/ask/", {"purpose": "p"}).status_code == 403
     own = Client()
     own.force_login(holder)
-    assert own.get(f"/audit/exports/{job.pk}/download/").status_code == 200
+    assert taken(own, job)
 
 
 @pytest.mark.parametrize("role", sorted(PEOPLE))
@@ -415,7 +423,7 @@ def test_a_program_asks_follows_and_takes(program: Any, make_use_case: Any) -> N
     assert (early.status_code, early["Content-Type"]) == (409, "application/problem+json")
     jobs.export_jobs_run()
     done = client.get(place).json()
-    assert (done["status"], done["progress"], done["records"]) == ("done", 1.0, 1)
+    assert (done["status"], done["progress"], done["records"]) == ("done", 1.0, 2)  # and what was asked
     assert done["filters"]["use_case"] == "loan-approval"
     taken = client.get(f"{place}download/")
     content = b"".join(taken.streaming_content)
