@@ -78,7 +78,7 @@ class CellsWatermark(models.Model):
     """Up to which leaf of the ledger changed days have been marked; one row."""
 
     leaf_index = models.BigIntegerField(default=0)
-    pending = models.CharField(max_length=80, default="", help_text="What waited for its leaf.")
+    pending = models.BigIntegerField(default=0, help_text="The last that waited for its leaf.")
 
     def __str__(self) -> str:
         return str(self.leaf_index)

@@ -37,6 +37,10 @@ PAGES = {
     "records-empty": "/audit/?actor=nobody",
     "record": "/audit/12/",
     "trail-health": "/audit/health/",
+    "alerts-empty": "/alerts/",
+    "limits-empty": "/alerts/limits/",
+    "keys": "/keys/",
+    "settings": "/settings/",
     "people": "/people/",
     "password-change": "/accounts/password/change/",
     "second-factor": "/accounts/2fa/",
@@ -56,6 +60,7 @@ STRANGERS_PAGES = {
     "bad-reset-link": "/accounts/password/reset/key/abc-def/",
     "inactive": "/accounts/inactive/",
 }
+FIGURES = ["Executive", "Accuracy", "Fairness", "Drift", "Reviewers and operations", "Oversight"]
 NAVIGATION = {
     "ada": [
         "Start",
@@ -63,9 +68,13 @@ NAVIGATION = {
         "Decisions",
         "Supervision",
         "Policies",
+        "Alerts",
+        *FIGURES,
         "Audit trail",
         "Trail health",
+        "Audit health",
         "People and roles",
+        "API keys",
         "Administration",
     ],
     "aud": [
@@ -74,9 +83,14 @@ NAVIGATION = {
         "Decisions",
         "Supervision",
         "Policies",
+        "Alerts",
+        *FIGURES,
         "Audit trail",
         "Trail health",
+        "Exports",
+        "Audit health",
         "People and roles",
+        "API keys",
     ],
     "rita": [
         "Start",
@@ -86,9 +100,17 @@ NAVIGATION = {
         "Decisions",
         "Supervision",
         "Policies",
+        "Alerts",
+        *FIGURES,
         "People and roles",
     ],
-    "rex": ["Start", "My queue", "Use cases", "Decisions", "Policies"],
+    "rex": [
+        "Start",
+        "My queue",
+        "Use cases",
+        "Decisions",
+        "Policies",
+    ],
 }
 
 

@@ -59,11 +59,12 @@ def test_a_decision_tells_its_way_and_each_step_is_verified_in_the_browser(visit
     buttons = page.locator("[data-verify]")
     count = buttons.count()
     assert count >= 5
+    places = page.locator("[data-proof]:has([data-verify])")
     for number in range(count):
         buttons.nth(number).click()
-        place = page.locator("[data-proof]").filter(has=buttons.nth(number))
+        place = places.nth(number)
         expect(place.get_by_text("Verified in this browser.")).to_be_visible()
-    first = page.locator("[data-proof]").filter(has=buttons.first)
+    first = places.first
     first.get_by_text("The record, as it was hashed").click()
     record = first.locator("pre").inner_text()
     assert json.loads(record)["type"] == "decision"
@@ -95,6 +96,7 @@ def test_a_supervisor_undoes_one_release_from_the_monitor(visit: Any) -> None:
     case = watched.page.locator("tbody th a").first
     named = case.inner_text()
     case.click()
+    expect(watched.page.locator("#act [data-ends]")).to_have_text(re.compile("left"))
     form = watched.page.locator("#act-form")
     form.get_by_label("Change").check(force=True)
     expect(form.get_by_label("Label")).to_be_visible()

@@ -50,7 +50,7 @@ def manage(folder: Path, *words: str, **more: str) -> subprocess.CompletedProces
         env=environment(folder, **more),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
 

@@ -111,7 +111,7 @@ def test_what_was_asked_for_is_what_is_made(make_use_case: Any) -> None:
     with zipfile.ZipFile(jobs.bundle_path(job)) as bundle:
         manifest = json.loads(bundle.read("manifest.json"))
         assert {"records.csv", "records.xlsx"} <= set(bundle.namelist())
-    assert manifest["filters"]["use_case"] == "loan-approval"
+    assert manifest["filter"]["use_case"] == "loan-approval"
 
 
 def test_a_data_subject_stands_in_the_job_under_pseudonyms_alone(make_use_case: Any) -> None:
@@ -302,6 +302,7 @@ def test_the_bundle_is_taken_and_each_time_that_is_a_record() -> None:
     jobs.export_jobs_run()
     answer = client.get(take)
     content = b"".join(answer.streaming_content)
+    answer.close()
     job.refresh_from_db()
     assert answer["Content-Type"] == "application/zip"
     assert f'filename="audit-all-{job.tree_size}.zip"' in answer["Content-Disposition"]
@@ -423,10 +424,15 @@ def test_a_program_asks_follows_and_takes(program: Any, make_use_case: Any) -> N
     assert (early.status_code, early["Content-Type"]) == (409, "application/problem+json")
     jobs.export_jobs_run()
     done = client.get(place).json()
-    assert (done["status"], done["progress"], done["records"]) == ("done", 1.0, 2)  # and what was asked
+    assert (done["status"], done["progress"], done["records"]) == (
+        "done",
+        1.0,
+        2,
+    )  # and what was asked
     assert done["filters"]["use_case"] == "loan-approval"
     taken = client.get(f"{place}download/")
     content = b"".join(taken.streaming_content)
+    taken.close()
     assert (taken["Content-Type"], len(content)) == ("application/zip", done["size"])
     (event,) = events(jobs.DOWNLOADED)
     assert (event.actor_kind, event.actor_name) == ("program", "auditor key")

@@ -41,10 +41,15 @@ PAGES = {
     "/use-cases/loan-approval/policies/": "policy.view",
     "/use-cases/": "use_case.view",
     "/use-cases/loan-approval/": "use_case.view",
+    "/dashboards/executive/": "report.view",
+    "/alerts/": "alert.view",
+    "/alerts/limits/": "alert.view",
     "/audit/": "audit.view",
     "/audit/0/": "audit.view",
     "/audit/health/": "audit.view",
+    "/audit/exports/": "audit.export",
     "/people/": "person.view",
+    "/keys/": "key.view",
     "/admin/": "admin.site",
 }
 

@@ -194,6 +194,27 @@ def test_a_draft_is_begun_from_what_is_in_force_edited_proposed_and_approved_by_
     assert "too lax" in cora.get(f"{HERE}2/").content.decode()
 
 
+def test_a_draft_can_begin_from_any_version_and_is_begun_anew_where_that_no_longer_fits(
+    signed_in: SignedIn, loan: UseCase
+) -> None:
+    from apps.registry.services import use_case_update
+
+    rule = {
+        "name": "r",
+        "when": {"field": "feature.region", "op": "==", "value": "n"},
+        "then": "review",
+    }
+    old = draft(loan, audit_rate=0.3, rules=[rule])
+    client = signed_in("risk_lead")
+    client.post(f"{HERE}new/", {"from": str(old.number)})
+    assert PolicyVersion.objects.get(number=3).document == old.document
+    use_case_update(actor=LEAD, slug="loan", reason="gone", features=[])
+    answer = client.post(f"{HERE}new/", {"from": str(old.number)}, follow=True)
+    assert "Begun anew" in answer.content.decode()
+    assert PolicyVersion.objects.get(number=4).document["audit_rate"] == 0
+    assert client.post(f"{HERE}new/", {"from": "99"}).status_code == 404
+
+
 def test_an_approval_can_wait_for_its_moment_and_be_taken_back_before(
     signed_in: SignedIn, loan: UseCase
 ) -> None:

@@ -114,7 +114,10 @@ def test_all_that_match_are_counted_first_and_undone_when_that_is_confirmed(
     assert (answer.status_code, answer.context["counted"]) == (200, 2)
     assert "bad feed" in answer.content.decode()
     # the stream renews itself from the monitor, not from where the form was sent
-    assert 'hx-get="/supervision/?use_case=loan&amp;label=approve&amp;page=1"' in answer.content.decode()
+    assert (
+        'hx-get="/supervision/?use_case=loan&amp;label=approve&amp;page=1"'
+        in answer.content.decode()
+    )
     assert not Decision.objects.filter(status="reversed").exists()
     client.post("/supervision/all/", {**given, "sure": "yes"})
     undone = Decision.objects.filter(status="reversed").order_by("external_id")

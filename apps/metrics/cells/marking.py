@@ -7,7 +7,7 @@ from datetime import UTC, date
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Max, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -47,16 +47,19 @@ def cells_mark_dirty(*, pending: bool = True) -> int:
 
 
 def _mark_pending() -> int:
-    """Mark for what waits for its leaf, unless that is all the same as the last time."""
+    """Mark for what waits for its leaf and is newer than the last time.
+
+    A transaction that commits late may add an older one: it is marked when it has its leaf, within
+    seconds, as everything is.
+    """
     with transaction.atomic():
-        mark, waiting = _watermark(), PendingRecord.objects.all()
-        seen = waiting.aggregate(n=Count("id"), total=Sum("id"), last=Max("id"))
-        now = f"{seen['n']} {seen['total']} {seen['last']}"
-        if not seen["n"] or mark.pending == now:
+        mark = _watermark()
+        newest = PendingRecord.objects.aggregate(last=Max("id"))["last"]
+        if newest is None or newest <= mark.pending:
             return 0
-        # what enters the list between the two queries is marked twice, not missed
+        waiting = PendingRecord.objects.filter(id__gt=mark.pending, id__lte=newest)
         marked = _mark(set(_days(waiting)))
-        mark.pending = now
+        mark.pending = newest
         mark.save()
         return marked
 

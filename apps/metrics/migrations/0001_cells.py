@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('leaf_index', models.BigIntegerField(default=0)),
-                ('pending', models.CharField(default='', help_text='What waited for its leaf.', max_length=80)),
+                ('pending', models.BigIntegerField(default=0, help_text='The last that waited for its leaf.')),
             ],
         ),
         migrations.CreateModel(

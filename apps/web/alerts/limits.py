@@ -89,6 +89,11 @@ class LimitRow:
     may_retire: bool
 
 
+def bound_words(limit: AlertLimit) -> str:
+    """ "below 0.8"."""
+    return f"{WORDS[limit.op]} {limit.value:g}"
+
+
 def limits_page(
     caller: Caller, names: Mapping[str, str], wanted: Mapping[str, Any], number: str | None
 ) -> tuple[Page[Any], list[LimitRow]]:
@@ -103,7 +108,7 @@ def limits_page(
         LimitRow(
             one,
             names[one.use_case_id],
-            f"{WORDS[one.op]} {one.value:g}",
+            bound_words(one),
             dashboard_of(caller, one.metric, one.use_case_id),
             one.active and caller.may("alert_limit.set", one.use_case_id),
         )

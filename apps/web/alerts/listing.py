@@ -38,7 +38,10 @@ class AlertFilter(forms.Form):
 class AcknowledgeForm(forms.Form):
     prefix = "seen"
     note = forms.CharField(
-        required=False, max_length=2000, help_text="What you are going to do; may be left empty."
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What you are going to do; may be left empty.",
     )
 
 
@@ -49,6 +52,7 @@ class ResolveForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["note"].label = "What came of it"
+        self.fields["note"].widget = forms.Textarea(attrs={"rows": 2, "maxlength": 2000})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,11 @@ from apps.registry.models import DecisionRight
 from apps.web.desk.team_forms import reason_field
 
 HISTORY: Final = 100
-ROLE_WORDS: Final = [(role, role.replace("_", " ")) for role in ROLES if role in PEOPLE]
-RIGHT_WORDS: Final = [(right, right.replace("_", " ")) for right in RIGHTS]
+ROLE_WORDS: Final = [
+    ("", "Choose"),
+    *((role, role.replace("_", " ")) for role in ROLES if role in PEOPLE),
+]
+RIGHT_WORDS: Final = [("", "Choose"), *((right, right.replace("_", " ")) for right in RIGHTS)]
 
 
 class RoleForm(forms.Form):

@@ -76,13 +76,13 @@ def _figures(now: Mapping[str, Any], then: Mapping[str, Any], currency: str) -> 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:
     value = estimate.get("value")
-    return str(estimate.get("why") or "not known") if value is None else f"{value:.1%}"
+    return "not known" if value is None else f"{value:.1%}"
 
 
 def _interval(estimate: Mapping[str, Any]) -> str:
     low, high = estimate.get("low"), estimate.get("high")
     if low is None or high is None:
-        return ""
+        return str(estimate.get("why") or "")
     return f"95 % interval {low:.1%} to {high:.1%}, n = {estimate.get('n', 0):,}"
 
 

@@ -15,10 +15,12 @@ from apps.accounts.callers import Caller
 from apps.policies.domain.condition_parser import parse_condition
 from apps.policies.domain.condition_words import condition_words
 from apps.policies.domain.schema import InvalidDocumentError
+from apps.policies.models import PolicyStatus, PolicyVersion
 from apps.policies.selectors import use_case_schema
 from apps.registry.access import rights_held_by_others
 from apps.supervision.models import Mandate
 from apps.supervision.selectors import MandateAccount, mandate_account
+from apps.web.decisions.access import visible_names
 from apps.web.desk.team_forms import MomentField, reason_field
 
 PAGE: Final = 50
@@ -68,6 +70,17 @@ class MandateFilter(forms.Form):
     def __init__(self, *args: Any, names: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["use_case"].choices = [("", "Any"), *names.items()]  # type: ignore[attr-defined]
+
+
+def issuable(caller: Caller) -> dict[str, str]:
+    """The use cases in which the reader may issue mandates: those in command, where there are
+    some, since a mandate says nothing elsewhere."""
+    names = visible_names(caller, "mandate.issue")
+    standing = PolicyVersion.objects.filter(
+        use_case__in=list(names), status=PolicyStatus.ACTIVE, level="HIC"
+    )
+    commanded = set(standing.values_list("use_case_id", flat=True))
+    return {slug: name for slug, name in names.items() if slug in commanded} or names
 
 
 def mandates_page(

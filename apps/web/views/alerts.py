@@ -19,7 +19,14 @@ from apps.metrics.limits import alert_limit_retire, alert_limit_set
 from apps.metrics.models import Alert
 from apps.registry.models import UseCase
 from apps.web.access import PageRequest, requires
-from apps.web.alerts.limits import PROPOSED, LimitFilter, LimitForm, limit_for, limits_page
+from apps.web.alerts.limits import (
+    PROPOSED,
+    LimitFilter,
+    LimitForm,
+    bound_words,
+    limit_for,
+    limits_page,
+)
 from apps.web.alerts.listing import (
     AcknowledgeForm,
     AlertFilter,
@@ -79,6 +86,7 @@ def _alert_shown(
         "alert": held,
         "words": KIND_WORDS.get(held.kind, held.kind),
         "shown": dashboard_of_alert(request.caller, held),
+        "bound": bound_words(held.limit) if held.limit is not None else "",
         "steps": alert_steps(held),
         "seen_form": (seen or AcknowledgeForm()) if may and held.status == RAISED else None,
         "done_form": (done or ResolveForm()) if may and held.status != RESOLVED else None,

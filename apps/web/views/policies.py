@@ -73,6 +73,7 @@ def policy_shown(
         "is_standing": is_standing,
         "changes": None if is_standing else versions.changes_between(standing, held),
         "moves": versions.moves_of(request.caller, held),
+        "may_draft": may_act(request.caller, "policy.propose", held.use_case_id),
         "proposed_by": known[held.proposed_by].name if held.proposed_by else "",
         "approved_by": known[held.approved_by].name if held.approved_by else "",
         "entries": change_entries(held),
@@ -98,7 +99,11 @@ def draft_new(request: PageRequest, slug: str) -> HttpResponse:
     )
     document: dict[str, Any] = {"level": "HITL"} if basis is None else dict(basis.document)
     reason = "a first draft" if basis is None else f"begun from version {basis.number}"
-    given = {"actor": request.caller.actor, "use_case": held, "reason": reason}
+    given: dict[str, Any] = {
+        "actor": request.caller.actor,
+        "use_case": held,
+        "reason": reason,
+    }
     try:
         made = policy_draft(**given, document=document)
     except BadInput as misfit:

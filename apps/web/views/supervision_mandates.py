@@ -24,7 +24,7 @@ from apps.web.decisions.access import visible_names
 from apps.web.policies import builder
 from apps.web.policies.document import faults_by_input
 from apps.web.policies.rows import node_of
-from apps.web.supervision.mandates import MandateFilter, MandateForm, mandates_page
+from apps.web.supervision.mandates import MandateFilter, MandateForm, issuable, mandates_page
 from apps.web.views.supervision import REFUSED, VIEW, sentences_of, status_of
 
 ROOT: Final = "scope"
@@ -47,7 +47,7 @@ def mandates_shown(request: PageRequest, *, refused: PlatformError | None = None
         "page": page,
         "rows": rows,
         "filtered": any(wanted.values()),
-        "issuable": visible_names(caller, "mandate.issue") if caller.may("mandate.issue") else {},
+        "issuable": issuable(caller) if caller.may("mandate.issue") else {},
         "errors": sentences_of(refused),
         "tab": "mandates",
         "current_page": "supervision",
