@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
 CI = os.environ.get("CI") == "true"
 MOST_REPEATED = 10
+# their server keeps a database of its own, embedded, whichever the suite runs on
+ONCE = ("--ignore=tests/browser", "--ignore=tests/vectors")
 STANDARD_POSTGRESQL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -75,7 +77,7 @@ def static_checks() -> list[bool]:
     ]
 
 
-def suite(name: str, database: str, unsteady: list[str]) -> bool:
+def suite(name: str, database: str, unsteady: list[str], *options: str) -> bool:
     """Every test on one database, two at a time; the few that failed run once more, alone.
 
     Some wait for browsers, workers and threads that share the machine. One that passes only then
@@ -84,7 +86,7 @@ def suite(name: str, database: str, unsteady: list[str]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "failed"
         environment = {"TEST_DATABASE": database, "FAILED_TESTS": str(listed)}
-        whole = [PYTHON, "-m", "pytest", "-n", "2", *sys.argv[1:]]
+        whole = [PYTHON, "-m", "pytest", "-n", "2", *options, *sys.argv[1:]]
         if step(f"tests on {name}", whole, **environment):
             return True
         failed = listed.read_text().splitlines() if listed.exists() else []
@@ -102,7 +104,8 @@ def main() -> int:
     unsteady: list[str] = []
     results = static_checks() if not sys.argv[1:] else []
     results.append(suite("SQLite", "sqlite", unsteady))
-    results.append(suite("PostgreSQL", url, unsteady))
+    once = () if sys.argv[1:] else ONCE
+    results.append(suite("PostgreSQL", url, unsteady, *once))
     brokers = {"Redis": listens(6379), "RabbitMQ": listens(5672)}
     browser = shutil.which("chromium") or ""
     print(f"databases: SQLite, {described}")

@@ -7,6 +7,6 @@ from celery import shared_task
 from apps.web.installation import beat
 
 
-@shared_task(time_limit=30, ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(time_limit=30, ignore_result=True)
 def note_heartbeat() -> None:
     beat()
