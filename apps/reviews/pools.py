@@ -44,10 +44,12 @@ _made: dict[tuple[str, str], Pool] = {}  # by database and key: a pool never cha
 
 
 class Served(NamedTuple):
-    """What one person may serve: pool ids, and what stands for them in the data they may not see."""
+    """What one person may serve: pool ids, what stands for them in the data they may not see, and
+    which use case each pool is of."""
 
     pools: list[int]
     use_cases: list[str]
+    of: Mapping[int, str] = {}
 
     def pseudonyms(self, login: str) -> list[str]:
         """The person as a subject, in each of these use cases."""
@@ -90,14 +92,13 @@ def pools_served(
     rows = [POOL.values(row) for row in fetched(RUNNING.format(POOL.of("p")), OPEN_STATES)]
     barred = rights_held_by_others(person.pk, RIGHTS)
     skills = skills_by_use_case(person, now)
-    pools, slugs = [], set()
+    pools: dict[int, str] = {}
     for key, slug, role, needed in rows:
         if use_case not in (None, slug):
             continue
         if _may(caller, role, slug, barred) and not qualified(needed, held_in(skills, slug), now):
-            pools.append(key)
-            slugs.add(slug)
-    return Served(pools, sorted(slugs))
+            pools[key] = slug
+    return Served(list(pools), sorted(set(pools.values())), pools)
 
 
 def missing_for(

@@ -21,6 +21,7 @@ from apps.reviews.claiming import Asker, first_assigned, first_free
 from apps.reviews.leases import free_lapsed
 from apps.reviews.models import Assignment, Draft, ReviewTask, Seat
 from apps.reviews.pools import Served, caller_for, missing_for, pool_for, pools_served
+from apps.reviews.rotation import first_free_rotated
 
 LEASE_MINUTES: Final = 15
 # Asked at each claim, so written out (apps.common.columns).
@@ -97,7 +98,9 @@ def _own_lease(person: User, served: Served, now: datetime) -> Seat | None:
 def _next_seat(actor: Actor, person: User, served: Served, now: datetime) -> Seat | None:
     asker = Asker(person.pk, str(person.pk), served.pseudonyms(person.username), now)
     people = [person.pk, *stood_in_for(person, now)]
-    found = first_assigned(asker, served.pools, people) or first_free(asker, served.pools)
+    found = first_assigned(asker, served.pools, people) or first_free_rotated(
+        asker, served, person.pk, now
+    )
     if found is None and free_lapsed(now, pools=served.pools):
         found = first_assigned(asker, served.pools, people) or first_free(asker, served.pools)
     if found is None:
