@@ -13,6 +13,7 @@ from apps.accounts.domain.matrix import ACTIONS
 from apps.registry.models import UseCase
 from apps.web.access import PageRequest, signed_in
 from apps.web.navigation import sections_for
+from apps.web.tours import tours_for
 from apps.web.trail import trail_state
 
 JOBS = {
@@ -62,6 +63,7 @@ def home(request: PageRequest) -> HttpResponse:
     context = {
         "cards": role_cards(caller),
         "sections": sections_for(caller),
+        "tours": tours_for(caller),
         "use_case_count": seen.count(),
         "trail": trail_state() if caller.may("audit.view") else None,
     }
