@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+LEGEND_BELOW: Final = 54  # pixels below the axis, whatever the height
 FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 
@@ -98,4 +99,5 @@ def blank(theme: str, height: int = 300) -> go.Figure:
     """A figure without a trace, in a theme's look."""
     figure = go.Figure()
     figure.update_layout(template=template(theme), height=height)
+    figure.update_layout(legend={"y": -LEGEND_BELOW / height})
     return figure

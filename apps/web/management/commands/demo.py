@@ -21,6 +21,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from apps.accounts.callers import caller_of_command
 from apps.accounts.models import User
@@ -28,6 +29,7 @@ from apps.audit import delivery, sealing, verification
 from apps.common.commands import PlatformCommand
 from apps.common.errors import BadInput, Conflict
 from apps.metrics.reports import run_reports
+from apps.metrics.watch.evaluating import alerts_evaluate
 from apps.registry.models import UseCase
 from apps.web.management.commands.up import (
     address,
@@ -109,7 +111,9 @@ class Command(PlatformCommand):
                 run_reports(caller=caller, use_case=slug)
             except Exception as error:  # noqa: BLE001 - said, and the rest goes on
                 self.stderr.write(f"no figures of {slug}: {type(error).__name__}: {error}")
+        raised = alerts_evaluate(timezone.now())
         sealing.seal_all()
+        self.stderr.write(f"alerts raised: {len(raised)}")
         self.stderr.write(f"computed the figures in {time.monotonic() - began:.1f} s")
 
     def seal_and_verify(self) -> None:
