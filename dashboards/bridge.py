@@ -20,7 +20,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
 from apps.accounts.callers import Caller, caller_of_user
-from apps.audit.events import Event, record_repeatable, source_of
+from apps.audit.events import record_refusal
 from apps.common.errors import NotPermitted
 
 ASKED = "human_oversight.request"
@@ -37,17 +37,10 @@ def _request() -> Any:
     return flask.request.environ[ASKED]
 
 
-def record_refusal(refusal: NotPermitted) -> None:
+def refusal_recorded(refusal: NotPermitted) -> None:
     """A refusal inside a callback, whose answer is shown in the page."""
-    source = source_of(_request().META.get("REMOTE_ADDR"))
-    event = Event(
-        "permission_refused",
-        asking().actor,
-        action=refusal.action,
-        use_case=refusal.use_case or "",
-        detail={"source": source, "door": "dashboard"},
-    )
-    record_repeatable(event, source=source)
+    address = _request().META.get("REMOTE_ADDR")
+    record_refusal(asking().actor, refusal, address=address, door="dashboard")
 
 
 def page_request() -> Any:

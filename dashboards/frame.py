@@ -11,7 +11,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from apps.common.errors import NotPermitted, PlatformError
-from dashboards.bridge import asking, page_request, record_refusal
+from dashboards.bridge import asking, page_request, refusal_recorded
 from dashboards.filters import Filter, form_of, read_filter
 from dashboards.look import THEMES
 from dashboards.parts import refused
@@ -86,7 +86,7 @@ def page(slug: str, heading: str, lead: str, draw: Draw, *, several: bool = Fals
             return draw(wanted, theme if theme in THEMES else "light")
         except PlatformError as problem:
             if isinstance(problem, NotPermitted):
-                record_refusal(problem)
+                refusal_recorded(problem)
             return refused(problem)
 
     return app

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apps.audit.models import AccessEvent, RepeatedEvent
 from apps.common.actor import Actor, require_actor
+from apps.common.errors import NotPermitted
 from apps.common.fields import stored_json
 
 ANONYMOUS = Actor("system", "anonymous", "anonymous")
@@ -61,6 +62,22 @@ def record_repeatable(event: Event, *, source: str) -> None:
     with transaction.atomic():
         if _count_up(fingerprint, int(time.time()) // 60, event) == 1:
             record_event(event)
+
+
+def record_refusal(actor: Actor, refusal: NotPermitted, *, address: str | None, door: str) -> None:
+    """A refused permission, in a transaction of its own after the refused one has rolled back.
+
+    ``address`` of the network, kept as a pseudonym; ``door``: where it was asked.
+    """
+    source = source_of(address)
+    event = Event(
+        "permission_refused",
+        actor,
+        action=refusal.action,
+        use_case=refusal.use_case or "",
+        detail={"source": source, "door": door},
+    )
+    record_repeatable(event, source=source)
 
 
 def _count_up(fingerprint: str, minute: int, event: Event) -> int:

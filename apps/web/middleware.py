@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.accounts.domain.matrix import ACTIONS
 from apps.accounts.models import RoleGrant
-from apps.audit.events import ANONYMOUS, Event, record_repeatable, source_of
+from apps.audit.events import ANONYMOUS, record_refusal
 from apps.common.errors import BadInput, Conflict, NotFound, NotPermitted, PlatformError
 from apps.registry.models import DecisionRight
 
@@ -42,7 +42,7 @@ class RefusalMiddleware:
         if not isinstance(exception, PlatformError):
             return None
         if isinstance(exception, NotPermitted):
-            record_refusal(request, exception)
+            _record(request, exception)
         status = next((s for cls, s in STATUS.items() if isinstance(exception, cls)), 500)
         if status == 500:
             log.error("%s: %s", request.path, exception, exc_info=exception)
@@ -97,16 +97,7 @@ def who_may(request: Any, problem: Exception) -> list[str]:
     return list(names.distinct()[:5])
 
 
-def record_refusal(request: Any, refusal: NotPermitted) -> None:
-    """After the refused transaction has rolled back, in one of its own."""
+def _record(request: Any, refusal: NotPermitted) -> None:
     user = getattr(request, "user", None)
     actor = user.actor if user is not None and user.is_authenticated else ANONYMOUS
-    source = source_of(request.META.get("REMOTE_ADDR"))
-    event = Event(
-        "permission_refused",
-        actor,
-        action=refusal.action,
-        use_case=refusal.use_case or "",
-        detail={"source": source, "door": "page"},
-    )
-    record_repeatable(event, source=source)
+    record_refusal(actor, refusal, address=request.META.get("REMOTE_ADDR"), door="page")
