@@ -50,24 +50,28 @@ def features() -> str:
 
 
 def key(kind: int) -> str:
-    """A UUID that grows with the decision's number."""
-    return f"(lpad(to_hex(n), 12, '0') || '7000800{kind}' || lpad('', 12, '0'))::uuid"
+    """A UUID of version 7: the decision's time, then its number."""
+    milliseconds = "to_hex((extract(epoch FROM at) * 1000)::bigint)"
+    return f"(lpad({milliseconds}, 12, '0') || '7000800{kind}' || lpad(to_hex(n), 12, '0'))::uuid"
 
 
 SOURCE = f"""(
   SELECT n, score, {key(0)} AS decision, {share(41)} AS luck, {share(42)} AS chance,
     CASE WHEN score >= 0.5 THEN 'approve' ELSE 'deny' END AS given,
-    CASE WHEN {share(41)} < score THEN 'approve' ELSE 'deny' END AS truth,
+    CASE WHEN {share(41)} < 0.15 + 0.7 * score THEN 'approve' ELSE 'deny' END AS truth,
     round(greatest(score, 1 - score)::numeric, 4)::float8 AS confidence,
-    greatest(score, 1 - score) < 0.6 AS waits,
-    '{START}'::timestamptz + (n * %(step)s) * interval '1 second' AS at
-  FROM (SELECT n::bigint, {share(40)} AS score
+    greatest(score, 1 - score) < 0.6 AS waits, at,
+    (%(use_cases)s::text[])[place] AS use_case,
+    (%(policies)s::uuid[])[place] AS policy, (%(levels)s::text[])[place] AS level
+  FROM (SELECT n::bigint, {share(40)} AS score,
+          1 + n %% cardinality(%(use_cases)s::text[]) AS place,
+          %(start)s::timestamptz + (n * %(step)s) * interval '1 second' AS at
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) numbered
 ) made"""
 
 DECISION = {
     "id": "decision",
-    "use_case_id": f"'{SLUG}'",
+    "use_case_id": "use_case",
     "external_id": "'case-' || n",
     "model_version_id": "%(version)s::uuid",
     "kind": "'label'",
@@ -83,7 +87,7 @@ DECISION = {
     "reason_codes": "CASE WHEN waits THEN 'confidence_below_threshold' ELSE 'within_policy' END",
     "sampling_probability": "CASE WHEN waits THEN NULL ELSE 0.02 END",
     "after_review": "false",
-    "policy_id": "%(policy)s::uuid",
+    "policy_id": "policy",
     "routed_at": "at",
     "lifecycle": "'live'",
     "model_status": "'active'",
@@ -93,7 +97,7 @@ DECISION = {
 }
 OUTCOME = {
     "id": key(1),
-    "use_case_id": f"'{SLUG}'",
+    "use_case_id": "use_case",
     "decision_id": "decision",
     "source": "'observed'",
     "label": "truth",
@@ -102,7 +106,7 @@ OUTCOME = {
 }
 REVIEW = {
     "id": key(2),
-    "use_case_id": f"'{SLUG}'",
+    "use_case_id": "use_case",
     "decision_id": "decision",
     "reviewer_id": f"(%(people)s::uuid[])[1 + (n %% {REVIEWERS})]",
     "imported": "false",

@@ -59,7 +59,10 @@ def write(first: str, count: str, per_day: str) -> dict[str, Any]:
     people = User.objects.filter(username__startswith="reviewer-").values_list("pk", flat=True)
     values = {
         "version": str(version.pk),
-        "policy": str(PolicyVersion.objects.get(use_case=SLUG).pk),
+        "use_cases": [SLUG],
+        "policies": [str(PolicyVersion.objects.get(use_case=SLUG).pk)],
+        "levels": ["HITL"],
+        "start": START,
         "people": "{" + ",".join(map(str, people)) + "}",
     }
     with connection.cursor() as cursor:

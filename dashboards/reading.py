@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from threading import Lock
 from typing import Any
@@ -57,8 +57,11 @@ class Narrowed:
         return self._narrow(self._cells.table(family, name))
 
     def per_day(self, family: str, name: str | None = None) -> Mapping[date, Table]:
-        found = self._cells.per_day(family, name)
-        return {day: self._narrow(table) for day, table in found.items()}
+        return dict(self.each_day(family, name))
+
+    def each_day(self, family: str, name: str | None = None) -> Iterator[tuple[date, Table]]:
+        for day, table in self._cells.each_day(family, name):
+            yield day, self._narrow(table)
 
     def _narrow(self, table: Table) -> Table:
         mask: Mask = np.ones(table.length, dtype=bool)
@@ -89,8 +92,13 @@ class _Recent:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
 
+    def forget(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
 
 _recent = _Recent()
+forget = _recent.forget
 
 
 def figures(

@@ -9,6 +9,8 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
+from hitl_platform import file_broker  # noqa: F401 - makes it the transport of filesystem://
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_platform.settings")
 app = Celery("hitl_platform")
 app.config_from_object("django.conf:settings", namespace="CELERY")

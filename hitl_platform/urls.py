@@ -16,12 +16,12 @@ def favicon(request: HttpRequest) -> HttpResponseRedirect:
 
 
 urlpatterns = [
+    path("api/v1/", include("apps.api.urls")),  # first: each decision that comes asks here
     path("", include("apps.web.urls")),
     path("accounts/", include("apps.web.sign_in_urls")),
     path("admin/", include(administration.replaced)),
     path("admin/", administration.prepare(admin.site).urls),
     path("healthz", health.healthz, name="healthz"),
-    path("api/v1/", include("apps.api.urls")),
     path("dashboards/", include("dashboards.urls")),
     path("favicon.ico", favicon, name="favicon"),
 ]

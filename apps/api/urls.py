@@ -24,6 +24,7 @@ from apps.api.v1 import (
     permission_matrix,
     policies,
     qualifications,
+    report_schedules,
     reports,
     reviews,
     supervision,
@@ -48,6 +49,8 @@ register_converter(LeafIndex, "leaf_index")
 
 app_name = "api"
 urlpatterns = [
+    # addresses are tried in this order: the one that is asked most comes first
+    path("decisions/", decisions.DecisionsView.as_view(), name="decisions"),
     path("schema/", documentation.SchemaView.as_view(), name="schema"),
     path("docs/", documentation.DocsView.as_view(), name="docs"),
     # registry
@@ -86,7 +89,6 @@ urlpatterns = [
         "policies/<uuid:id>/simulate/", frontier.PolicySimulationView.as_view(), name="simulation"
     ),
     # decisions
-    path("decisions/", decisions.DecisionsView.as_view(), name="decisions"),
     path("decisions/batch/", batches.DecisionBatchView.as_view(), name="decision-batch"),
     path("decisions/<uuid:id>/", decisions.DecisionView.as_view(), name="decision"),
     path("decisions/<uuid:id>/replay/", decisions.DecisionReplayView.as_view(), name="replay"),
@@ -174,6 +176,16 @@ urlpatterns = [
     # figures
     path("reports/", reports.ReportsView.as_view(), name="reports"),
     path("reports/<uuid:id>/", reports.ReportView.as_view(), name="report"),
+    path(
+        "report-schedules/",
+        report_schedules.ReportSchedulesView.as_view(),
+        name="report-schedules",
+    ),
+    path(
+        "report-schedules/<str:slug>/",
+        report_schedules.ReportScheduleView.as_view(),
+        name="report-schedule",
+    ),
     path("metrics/summary/", reports.SummaryView.as_view(), name="summary"),
     path("alerts/", alerts.AlertsView.as_view(), name="alerts"),
     path("alerts/<uuid:id>/", alerts.AlertView.as_view(), name="alert"),

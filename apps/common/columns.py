@@ -31,6 +31,17 @@ class Reading(Generic[T]):
     def now(self) -> T:
         return self.of(fetched(self.sql, self.parameters))
 
+    def sent(self) -> Callable[[], T]:
+        """Asks inside ``one_trip``; what is returned says the answer, behind it."""
+        cursor = connection.cursor()
+        cursor.execute(self.sql, self.parameters)
+
+        def found() -> T:
+            with cursor:
+                return self.of(list(cursor.fetchall()))
+
+        return found
+
 
 def fetched(sql: str, parameters: Sequence[Any]) -> Rows:
     """The rows of one query."""
@@ -41,15 +52,9 @@ def fetched(sql: str, parameters: Sequence[Any]) -> Rows:
 
 def read_together(*readings: Reading[Any]) -> list[Any]:
     """What each says, in one trip to the database."""
-    cursors = [connection.cursor() for _ in readings]
     with one_trip():
-        for cursor, reading in zip(cursors, readings, strict=True):
-            cursor.execute(reading.sql, reading.parameters)
-    found = []
-    for cursor, reading in zip(cursors, readings, strict=True):
-        with cursor:
-            found.append(reading.of(list(cursor.fetchall())))
-    return found
+        sent = [reading.sent() for reading in readings]
+    return [found() for found in sent]
 
 
 @contextmanager

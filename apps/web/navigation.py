@@ -70,6 +70,12 @@ SECTIONS = (
                 "The rules in force in plain words, drafts, and what waits for approval.",
             ),
             Page(
+                "AI models",
+                "model_versions",
+                "model.view",
+                "The versions whose outputs come in, where each is used, and which are withdrawn.",
+            ),
+            Page(
                 "Alerts",
                 "alerts",
                 "alert.view",
@@ -115,6 +121,12 @@ SECTIONS = (
                 "dashboard_oversight",
                 "report.view",
                 "What more or less review would give, at every threshold.",
+            ),
+            Page(
+                "Report schedules",
+                "schedules",
+                "report.view",
+                "Which reports are made by themselves, what comes next, what was missed.",
             ),
         ),
     ),

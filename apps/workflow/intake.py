@@ -6,8 +6,9 @@ stop again, under a share lock: if a stop came in between, all is routed anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -19,10 +20,12 @@ from apps.common.errors import Conflict, FieldError, NotFound
 from apps.decisions.bulk.locks import (
     gave_way,
     shared_stop,
+    stop_reading,
     wait_for_turn,
 )
 from apps.policies.seeds import seed_reading
 from apps.policies.selectors import standing_reading
+from apps.registry.models import UseCase
 from apps.registry.selectors import use_case_reading
 from apps.workflow.answers import answer_when_written
 from apps.workflow.arrivals import Arrival
@@ -30,7 +33,14 @@ from apps.workflow.known import Digests, digests_reading
 from apps.workflow.recording import Recorder
 from apps.workflow.routing import NotReadyError, Routed, ready, route_arrivals
 from apps.workflow.taken import Taken
-from apps.workflow.versions import RegisteredMeanwhile, resolve_versions, versions_reading
+from apps.workflow.versions import (
+    Pair,
+    RegisteredMeanwhile,
+    Versions,
+    named_by,
+    resolve_versions,
+    versions_reading,
+)
 
 ATTEMPTS = 5
 
@@ -56,6 +66,31 @@ class Stand(NamedTuple):
     withdrawn: frozenset[str]
 
 
+class Seen(NamedTuple):
+    """What arrivals are routed by, as it stood at ``at``."""
+
+    at: datetime
+    use_case: UseCase | None
+    known: Digests
+    registered: Versions
+    standing: list[Any]
+    seed: bytes | None
+
+
+def look(slug: str, external_ids: Sequence[str], versions: Collection[Pair]) -> Seen:
+    """All of it in one trip to the database. Of what may change before the commit, the stop alone
+    has to be as it was, and is read again; a case that came meanwhile meets the key of the first."""
+    now = timezone.now()
+    found = read_together(
+        use_case_reading(slug),
+        digests_reading(slug, external_ids),
+        versions_reading(versions),
+        standing_reading(slug),
+        seed_reading(slug, now.year),
+    )
+    return Seen(now, *found)
+
+
 class _Attempt(NamedTuple):
     """What became of the arrivals; ``recorder`` wrote the new ones, None where there were none."""
 
@@ -64,7 +99,7 @@ class _Attempt(NamedTuple):
 
     @property
     def stand(self) -> Stand | None:
-        return None if self.recorder is None else _stand(self.recorder.routed)
+        return None if self.recorder is None else stand_of(self.recorder.routed)
 
 
 def take_in(
@@ -81,23 +116,35 @@ def take_in(
     return _committed(actor, use_case, arrivals, past).taken
 
 
-def take_one(*, actor: Actor, arrival: Arrival) -> tuple[Taken, dict[str, Any] | None]:
-    """Take one decision in; its answer, unless it was there already or is refused."""
-    done = _committed(actor, arrival.valid.use_case, [arrival], past=False)
+def take_one(
+    *, actor: Actor, arrival: Arrival, seen: Seen | None = None
+) -> tuple[Taken, dict[str, Any] | None]:
+    """Take one decision in; its answer, unless it was there already or is refused.
+
+    ``seen``: what it can be routed by, where that was just read.
+    """
+    done = _committed(actor, arrival.valid.use_case, [arrival], past=False, seen=seen)
     if done.recorder is None:
         return done.taken[0], None
     return done.taken[0], answer_when_written(done.recorder.written(0))
 
 
-def _committed(actor: Actor, use_case: str, arrivals: Sequence[Arrival], past: bool) -> _Attempt:
-    alone = False
+def _committed(
+    actor: Actor,
+    use_case: str,
+    arrivals: Sequence[Arrival],
+    past: bool,
+    seen: Seen | None = None,
+) -> _Attempt:
+    alone, single = False, len(arrivals) == 1
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                if len(arrivals) > 1:
+                if not single:
                     wait_for_turn(alone=alone)
-                done = _attempt(actor, use_case, arrivals, past)
-                if done.stand is not None:
+                now_seen = seen if attempt == 0 else None
+                done = _attempt(actor, use_case, arrivals, past, now_seen, to_commit=single)
+                if done.stand is not None and not single:
                     read_stop_again([done.stand])
                 return done
         except StopChangedError:
@@ -134,15 +181,19 @@ def route_and_record(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _attempt(actor: Actor, slug: str, arrivals: Sequence[Arrival], past: bool) -> _Attempt:
-    now = timezone.now()
-    use_case, known, registered, standing, seed = read_together(
-        use_case_reading(slug),
-        digests_reading(slug, [arrival.valid.external_id for arrival in arrivals]),
-        versions_reading(arrivals),
-        standing_reading(slug),
-        seed_reading(slug, now.year),
-    )
+def _attempt(
+    actor: Actor,
+    slug: str,
+    arrivals: Sequence[Arrival],
+    past: bool,
+    seen: Seen | None = None,
+    *,
+    to_commit: bool = False,
+) -> _Attempt:
+    """``to_commit``: nothing follows, so that the stop is read again behind what is written."""
+    if seen is None:
+        seen = look(slug, [a.valid.external_id for a in arrivals], named_by(arrivals))
+    now, use_case, known, registered, standing, seed = seen
     if use_case is None:
         raise NotFound(f"there is no use case {slug!r}")
     sorted_out = _sort(arrivals, known)
@@ -155,12 +206,28 @@ def _attempt(actor: Actor, slug: str, arrivals: Sequence[Arrival], past: bool) -
     if new and by is not None:
         routed = route_arrivals(use_case, new, versions, by, now, past=past)
         recorder = Recorder(actor, routed, now)
-        first += recorder.write()
+        if to_commit:
+            _write_unless_stopped(recorder)
+        else:
+            recorder.write()
+        first += recorder.taken
     answered = [*_as_the_first(sorted_out.answered, first), *first]
     return _Attempt(sorted(answered, key=lambda taken: taken.position), recorder)
 
 
-def _stand(routed: Routed) -> Stand:
+def _write_unless_stopped(recorder: Recorder) -> None:
+    """The rows, and the stop read behind them in the same trip.
+
+    Raises:
+        StopChangedError: a stop was committed since the routing.
+    """
+    stand = stand_of(recorder.routed)
+    found = recorder.write(stop_reading(stand.use_case, sorted(stand.versions)))
+    if found != (stand.lifecycle, stand.withdrawn):
+        raise StopChangedError
+
+
+def stand_of(routed: Routed) -> Stand:
     return Stand(
         routed.use_case.slug,
         routed.use_case.lifecycle,

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
 from apps.common.actor import Actor
+from apps.common.columns import Reading
 from apps.common.fields import ExactDecimalField, stored_json
 from apps.common.ids import uuid7_texts
 from apps.decisions.bulk import (
     Prepared,
     insert_prepared,
-    insert_rows,
     insert_tracked,
     inserted_together,
     prepared_rows,
@@ -42,6 +42,7 @@ from apps.workflow.taken import Asked, Taken, Written
 if TYPE_CHECKING:
     from apps.workflow.routing import Routed
 
+T = TypeVar("T")
 SALTS_BYTES = SALT_BYTES * len(PARTS)
 SALT_PLACES = [(part, slice(SALT_BYTES * n, SALT_BYTES * (n + 1))) for n, part in enumerate(PARTS)]
 LANES = {lane.value: lane.code for lane in RoutedLane}
@@ -80,6 +81,7 @@ class Recorder:
         self.ids = uuid7_texts(len(routed.arrivals))
         self.salts = os.urandom(SALTS_BYTES * len(self.ids))
         self.tasks: dict[str, Asked] = {}
+        self.taken: list[Taken] = []
         result = routed.result
         self.lanes = [LANES[code] for code in result.lane.tolist()]
         self.would_be = [LANES.get(code) for code in result.would_be.tolist()]
@@ -92,23 +94,28 @@ class Recorder:
         self.reasons = [content for content, _codes_ in encoded]
         self.codes = [codes for _content, codes in encoded]
 
-    def write(self) -> list[Taken]:
+    def write(self, last: Reading[T] | None = None) -> T | None:
+        """The rows; ``last`` is asked behind all of them, and its answer returned."""
+        tasks, seats = ([], None) if self.routed.past else self._laid_out()
         if not self.routed.past:
             self._write_mandate_uses()
-            self._write_tasks()
         others: list[Prepared] = []
-        with inserted_together(len(self.ids)):
+        with inserted_together(max(len(self.ids), self._seats_each() * len(tasks))):
+            if seats is not None:
+                self._write_tasks(tasks)
+                insert_prepared(seats)
             self._write_decisions(lambda: others.extend(self._others()))
             for prepared in others:
                 insert_prepared(prepared)
-        return self._taken
+            answered = None if last is None else last.sent()
+        return None if answered is None else answered()
 
     def _others(self) -> Iterator[Prepared]:
         """Rows beside the decisions', and the answers: made while the server writes those."""
         yield self._payloads()
         if not self.routed.past:
             yield self._events()
-        self._taken = list(self._answered())
+        self.taken = list(self._answered())
 
     def _write_decisions(self, meanwhile: Callable[[], None]) -> None:
         routed = self.routed
@@ -204,9 +211,14 @@ class Recorder:
         if uses and self.routed.use_case.lifecycle == "live":
             mandates_take(self.routed.use_case.slug, uses)
 
-    def _write_tasks(self) -> None:
-        document, tier = self.routed.policy.document, self.routed.use_case.risk_tier
-        due = due_at(document, self.routed.use_case, self.now)
+    def _seats_each(self) -> int:
+        return int(self.routed.policy.document["reviews_required"])
+
+    def _laid_out(self) -> tuple[list[tuple[Any, ...]], Prepared | None]:
+        """The tasks of the decisions that ask people (key, decision, kind, rank), and a seat for
+        each review that one asks for."""
+        tier, required = self.routed.use_case.risk_tier, self._seats_each()
+        due = due_at(self.routed.policy.document, self.routed.use_case, self.now)
         by_label = use_case_stakes(self.routed.use_case)
         after = self.routed.result.needs_after_review.tolist()
         rows = []
@@ -216,36 +228,27 @@ class Recorder:
                 stake = stake_of(by_label, arrival.valid.label, arrival.valid.amount)
                 place = rank(self.now, due, tier, arrival.valid.confidence, stake)
                 rows.append((self.ids[i], "before" if waits else "after", place))
-        keys, required = uuid7_texts(len(rows)), document["reviews_required"]
-        self.tasks = {
-            row[0]: Asked(key, due, required) for key, row in zip(keys, rows, strict=True)
-        }
+        tasks = [(key, *row) for key, row in zip(uuid7_texts(len(rows)), rows, strict=True)]
+        self.tasks = {decision: Asked(key, due, required) for key, decision, *_ in tasks}
+        return tasks, self._seats(tasks) if tasks else None
+
+    def _seats(self, tasks: list[tuple[Any, ...]]) -> Prepared:
+        pool = pool_for(self.routed.use_case.slug, skills=self.routed.policy.document["skills"])
+        numbers = range(1, self._seats_each() + 1)
+        rows = [(key, n, place) for key, *_, place in tasks for n in numbers]
+        return prepared_rows(Seat, {"pool_id": pool.pk}, ["task_id", "number", "rank"], rows)
+
+    def _write_tasks(self, tasks: list[tuple[Any, ...]]) -> None:
+        asked = self.tasks[tasks[0][1]]
         constants = {
             "use_case_id": self.routed.use_case.slug,
             "status": "open",
-            "reviews_required": required,
-            "due_at": due,
+            "reviews_required": asked.reviews_required,
+            "due_at": asked.due_at,
             "created_at": self.now,
         }
-        insert_tracked(
-            ReviewTask,
-            constants,
-            ["id", "decision_id", "kind", "rank"],
-            [(key, *row) for key, row in zip(keys, rows, strict=True)],
-            actor=self.actor,
-        )
-        places = [(key, row[2]) for key, row in zip(keys, rows, strict=True)]
-        self._write_seats(places)
-
-    def _write_seats(self, places: list[tuple[str, datetime]]) -> None:
-        """A seat for each review that a task asks for: (task, its rank)."""
-        if not places:
-            return
-        document = self.routed.policy.document
-        pool = pool_for(self.routed.use_case.slug, skills=document["skills"])
-        numbers = range(1, document["reviews_required"] + 1)
-        rows = [(task, n, place) for task, place in places for n in numbers]
-        insert_rows(Seat, {"pool_id": pool.pk}, ["task_id", "number", "rank"], rows)
+        varying = ["id", "decision_id", "kind", "rank"]
+        insert_tracked(ReviewTask, constants, varying, tasks, actor=self.actor)
 
     def _events(self) -> Prepared:
         rows = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from django.core.exceptions import ValidationError
 
@@ -46,7 +46,7 @@ def resolve_versions(
 def undeclared(use_case: UseCase, arrivals: Sequence[Arrival]) -> Iterator[tuple[int, FieldError]]:
     """Positions of the arrivals that ``resolve_versions`` would refuse; nothing is registered."""
     named = {_pair(a) for a in arrivals}
-    refusals = _refusals(use_case, named - versions_reading(arrivals).now().keys())
+    refusals = _refusals(use_case, named - versions_reading(named).now().keys())
     return ((a.position, refusals[_pair(a)]) for a in arrivals if _pair(a) in refusals)
 
 
@@ -54,9 +54,12 @@ def _pair(arrival: Arrival) -> Pair:
     return arrival.valid.model, arrival.valid.model_version
 
 
-def versions_reading(arrivals: Sequence[Arrival]) -> Reading[Versions]:
-    """The registered versions of those that the arrivals name; others may be among them."""
-    named = {_pair(a) for a in arrivals}
+def named_by(arrivals: Sequence[Arrival]) -> set[Pair]:
+    return {_pair(a) for a in arrivals}
+
+
+def versions_reading(named: Collection[Pair]) -> Reading[Versions]:
+    """The registered versions of those that are named; others may be among them."""
     one_system, systems = among_texts("s.name", sorted({model for model, _ in named}))
     one_version, versions = among_texts("v.version", sorted({version for _, version in named}))
     return Reading(

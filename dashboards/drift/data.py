@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from apps.metrics.cells.attributes import newest_profile
-from apps.metrics.cells.window import WindowCells, read_cells
+from apps.metrics.cells.window import read_cells
 from apps.metrics.domain.drift import Feature, drift_report
-from apps.metrics.domain.tables import concat
+from apps.metrics.domain.tables import Table
 from apps.metrics.kinds.drift import feature_of
 from apps.metrics.kinds.reading import periods
 from dashboards.filters import Filter
@@ -25,17 +26,17 @@ def features_behind(wanted: Filter, names: Sequence[str]) -> tuple[dict[str, Fea
     entries: Mapping[str, Any] = profile.document["features"]
     cells = read_cells(use_case, wanted.window, ["features"], refresh=False)
     known = [name for name in names if name in entries]
-    features = {name: feature_of(cells.table("features", name), entries[name]) for name in known}
-    return features, {name: _by_period(cells, name, entries[name]) for name in known}
+    days = {name: cells.per_day("features", name) for name in known}
+    features = {name: feature_of(each.values(), entries[name]) for name, each in days.items()}
+    return features, {name: _by_period(each, name, entries[name]) for name, each in days.items()}
 
 
 def _by_period(
-    cells: WindowCells, name: str, entry: Mapping[str, Any]
+    by_day: Mapping[date, Table], name: str, entry: Mapping[str, Any]
 ) -> list[tuple[str, float | None]]:
-    by_day = cells.per_day("features", name)
     found = []
     for first, _last, days in periods(by_day):
-        feature = feature_of(concat([by_day[day] for day in days]), entry)
+        feature = feature_of([by_day[day] for day in days], entry)
         one = drift_report({name: feature})["features"][name]
         found.append((first.isoformat(), one["psi"]))
     return found

@@ -27,12 +27,14 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from apps.accounts.callers import caller_of_command
 from apps.accounts.qualifications import qualification_grant
 from apps.accounts.services import service_key_create
 from apps.api.schema import openapi_document
 from apps.metrics.alerts import alert_raise
 from apps.metrics.limits import alert_limit_set
 from apps.metrics.reports import report_run
+from apps.metrics.schedules import report_schedule_add
 from apps.policies.services import policy_draft
 from apps.registry.services import (
     ai_system_register,
@@ -118,6 +120,7 @@ def there(make_use_case: Any, make_person: Any, actor: Any, sealed: Any) -> dict
     limit = alert_limit_set(
         actor=actor, use_case=case, metric="accuracy.ai.value", op="<", value=0.5
     )
+    report_schedule_add(caller=caller_of_command("suite"), use_case=case.slug)
     alert = alert_raise(use_case=case, kind="limit", about="x", detail="a figure strayed")
     assert alert is not None
     sealed()

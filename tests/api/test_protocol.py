@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.accounts.callers import caller_of_command
 from apps.accounts.models import User
 from apps.accounts.qualifications import qualification_grant
 from apps.api.parsers import MAX_BODY
@@ -26,6 +27,7 @@ from apps.decisions.models import Decision
 from apps.metrics.alerts import alert_raise
 from apps.metrics.limits import alert_limit_set
 from apps.metrics.reports import report_run
+from apps.metrics.schedules import report_schedule_add
 from apps.registry.models import UseCase
 from apps.registry.services import (
     ai_system_register,
@@ -348,6 +350,7 @@ def grow(count: int, make_person: Any, make_use_case: Any, actor: Any, sealed: A
         report_run(actor=actor, use_case=case, kind="accuracy")
         alert_limit_set(actor=actor, use_case=case, metric="accuracy.ai.value", op="<", value=0.5)
         alert_raise(use_case=case, kind="limit", about="x", detail="a figure strayed")
+        report_schedule_add(caller=caller_of_command("suite"), use_case=case.slug)
     sealed()
 
 
@@ -371,6 +374,7 @@ LISTS = {
     "reports": {},
     "alerts": {},
     "alert-limits": {},
+    "report-schedules": {},
 }
 
 

@@ -23,6 +23,11 @@ ARTEFACTS = ROOT / "test-artefacts" / "screenshots"
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
 CHROMIUM = shutil.which("chromium")
 PASSWORD = "a-long-pass-phrase-9"
+WEB_ALONE = (
+    *("-m", "gunicorn", "hitl_platform.wsgi", "--threads", "4", "--no-control-socket"),
+    "--bind",
+)
+UP = ("manage.py", "up", "--port")  # with worker and scheduler
 
 
 def free_port() -> int:
@@ -32,7 +37,7 @@ def free_port() -> int:
 
 
 def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=5):
@@ -69,11 +74,12 @@ def address(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     seed = getattr(request.module, "SEED", "tests/browser/seed.py")
     for command in (["manage.py", "migrate", "-v0"], [seed]):
         subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
-    made = f"127.0.0.1:{free_port()}"
-    options = ["-b", made, "--threads", "4", "--no-control-socket"]
+    port = free_port()
+    made = f"127.0.0.1:{port}"
+    whole = getattr(request.module, "WITH_WORKER", False)
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "hitl_platform.wsgi", *options],
+            [sys.executable, *(UP if whole else WEB_ALONE), str(port) if whole else made],
             cwd=ROOT,
             env=environment,
             stdout=output,
@@ -84,7 +90,7 @@ def address(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
             yield f"http://{made}"
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(30)
 
 
 @pytest.fixture(scope="module")

@@ -37,8 +37,10 @@ PAGES = {
     "records-empty": "/audit/?actor=nobody",
     "record": "/audit/12/",
     "trail-health": "/audit/health/",
+    "models-empty": "/models/",
     "alerts-empty": "/alerts/",
     "limits-empty": "/alerts/limits/",
+    "schedules-empty": "/reports/schedules/",
     "keys": "/keys/",
     "settings": "/settings/",
     "people": "/people/",
@@ -60,7 +62,15 @@ STRANGERS_PAGES = {
     "bad-reset-link": "/accounts/password/reset/key/abc-def/",
     "inactive": "/accounts/inactive/",
 }
-FIGURES = ["Executive", "Accuracy", "Fairness", "Drift", "Reviewers and operations", "Oversight"]
+FIGURES = [
+    "Executive",
+    "Accuracy",
+    "Fairness",
+    "Drift",
+    "Reviewers and operations",
+    "Oversight",
+    "Report schedules",
+]
 NAVIGATION = {
     "ada": [
         "Start",
@@ -68,6 +78,7 @@ NAVIGATION = {
         "Decisions",
         "Supervision",
         "Policies",
+        "AI models",
         "Alerts",
         *FIGURES,
         "Audit trail",
@@ -83,6 +94,7 @@ NAVIGATION = {
         "Decisions",
         "Supervision",
         "Policies",
+        "AI models",
         "Alerts",
         *FIGURES,
         "Audit trail",
@@ -100,6 +112,7 @@ NAVIGATION = {
         "Decisions",
         "Supervision",
         "Policies",
+        "AI models",
         "Alerts",
         *FIGURES,
         "People and roles",
@@ -110,6 +123,7 @@ NAVIGATION = {
         "Use cases",
         "Decisions",
         "Policies",
+        "AI models",
     ],
 }
 

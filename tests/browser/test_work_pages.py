@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import expect
 
+from apps.audit.domain.checkpoint import sign_note
 from tests.browser.conftest import Watched
 from tests.browser.test_pages_in_a_browser import assert_sound
 
@@ -75,18 +78,90 @@ def test_a_decision_tells_its_way_and_each_step_is_verified_in_the_browser(visit
     assert_sound(watched, "work-decision-verified")
 
 
-def test_a_record_that_was_changed_on_the_way_does_not_verify(visit: Any) -> None:
-    watched = visit("cleo")
+def _verified_after(watched: Watched, bend: Any) -> Any:
+    """Where the first step's verification stands when ``bend`` changed what the server sent."""
     open_case(watched, "use_case=loan-approval&status=released&lane=review")
 
-    def bend(route: Any) -> None:
+    def pass_on(route: Any) -> None:
         sent = route.fetch().json()
-        sent["record"] = sent["record"].replace("released", "withheld").replace("1", "2")
+        bend(sent)
         route.fulfill(json=sent)
 
-    watched.page.route(re.compile("/proof/"), bend)
+    watched.page.route(re.compile("/proof/"), pass_on)
     watched.page.locator("[data-verify]").first.click()
-    expect(watched.page.get_by_text("It does not hold.")).to_be_visible()
+    return watched.page.locator("[data-result]").first
+
+
+def _bend_record(sent: dict[str, Any]) -> None:
+    sent["record"] = sent["record"].replace("released", "withheld").replace("1", "2")
+
+
+def _bend_record_and_root(sent: dict[str, Any]) -> None:
+    """Whoever holds the server can make every hash fit a changed record, but not the signature."""
+    _bend_record(sent)
+    proof = [bytes.fromhex(one) for one in sent["proof"]]
+    leaf = hashlib.sha256(b"\0" + sent["record"].encode()).digest()
+    root = folded(leaf, sent["leaf_index"], sent["tree_size"], proof)
+    lines = sent["checkpoint"].split("\n")
+    lines[2] = base64.b64encode(root).decode()
+    sent["checkpoint"] = "\n".join(lines)
+
+
+def folded(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
+    """The root that a proof leads to: RFC 9162, section 2.1.3.2."""
+    last, found = size - 1, leaf
+    for neighbour in proof:
+        if index & 1 or index == last:
+            found = hashlib.sha256(b"\1" + neighbour + found).digest()
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            found = hashlib.sha256(b"\1" + found + neighbour).digest()
+        index, last = index >> 1, last >> 1
+    return found
+
+
+def _bend_signature(sent: dict[str, Any]) -> None:
+    head, _, line = sent["checkpoint"].rstrip("\n").rpartition(" ")
+    signature = bytearray(base64.b64decode(line))
+    signature[-1] ^= 1
+    sent["checkpoint"] = f"{head} {base64.b64encode(signature).decode()}\n"
+
+
+def _sign_by_another(sent: dict[str, Any]) -> None:
+    """A good signature under the ledger's name, of a key that the ledger does not have."""
+    text, origin = sent["checkpoint"].rpartition("\n\n")[0] + "\n", sent["keys"][0].split("+")[0]
+    sent["checkpoint"] = sign_note(text, origin, Ed25519PrivateKey.generate())
+
+
+@pytest.mark.parametrize(
+    ("bend", "says"),
+    [
+        (_bend_record, "do not lead to the signed root"),
+        (_bend_record_and_root, "the ledger’s key did not sign it"),
+        (_bend_signature, "the ledger’s key did not sign it"),
+        (_sign_by_another, "the ledger’s key did not sign it"),
+    ],
+    ids=["record", "record-and-root", "signature", "another-key"],
+)
+def test_what_was_changed_on_the_way_does_not_verify(visit: Any, bend: Any, says: str) -> None:
+    result = _verified_after(visit("cleo"), bend)
+    expect(result.get_by_text("It does not hold.")).to_be_visible()
+    expect(result.get_by_text(says)).to_be_visible()
+
+
+def test_a_signature_that_fits_is_checked_and_one_that_cannot_be_is_said_to_be_unchecked(
+    visit: Any,
+) -> None:
+    watched = visit("cleo")
+    result = _verified_after(watched, lambda _sent: None)
+    expect(result.get_by_text("Ed25519: fits the checkpoint")).to_be_visible()
+    watched.page.add_init_script(
+        "crypto.subtle.importKey = () => Promise.reject(new DOMException('', 'NotSupportedError'))"
+    )
+    result = _verified_after(watched, lambda _sent: None)
+    expect(result.get_by_text("The proof holds; the signature was not checked.")).to_be_visible()
+    expect(result.get_by_text("this browser has no Ed25519")).to_be_visible()
 
 
 def test_a_supervisor_undoes_one_release_from_the_monitor(visit: Any) -> None:

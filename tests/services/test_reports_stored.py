@@ -1,32 +1,22 @@
-"""Stored reports: made again from their cells and from the rows, and made by schedule."""
+"""Stored reports: made again from their cells and from the rows."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
-from apps.accounts.callers import caller_of_command, caller_of_user
+from apps.accounts.callers import caller_of_command
 from apps.audit import ledger
 from apps.audit.sealing import seal_all
-from apps.common.errors import BadInput, NotPermitted
 from apps.metrics.first_reading import Window
 from apps.metrics.kinds.catalogue import KINDS
 from apps.metrics.models import CellBlob, Report
 from apps.metrics.recomputing import report_recompute, report_recompute_from_rows
 from apps.metrics.reports import report_run, run_reports
-from apps.metrics.schedules import (
-    missed_runs,
-    report_schedule_set,
-    reports_run_due,
-    runs_due,
-)
-from apps.metrics.tasks import run_due_reports, run_scheduled_report
 from apps.registry.models import UseCase
 from tests.metrics.rows import DAY, turn_out
 from tests.services.figures import ACTOR, define, population, record
@@ -149,99 +139,3 @@ def test_run_reports_stores_each_kind_and_prints_the_same(filled: UseCase) -> No
     assert document.keys() == {"use_case", "from", "to", *KINDS}
     stored = {report.kind: report.result for report in Report.objects.all()}
     assert stored == {kind: document[kind] for kind in KINDS}
-
-
-# --- By schedule ----------------------------------------------------------------------------
-
-
-def later(days: int, hours: int = 1) -> datetime:
-    return datetime.combine(today(), datetime.min.time(), UTC) + timedelta(days=days, hours=hours)
-
-
-def today() -> date:
-    return timezone.now().date()
-
-
-def schedule(**more: Any) -> Any:
-    given = {"use_case": "loans", "starts_on": today(), "kinds": ["accuracy", "bias"], **more}
-    return report_schedule_set(caller=CALLER, **given)
-
-
-def test_what_is_due_is_made_once_over_the_window_before_its_day() -> None:
-    define()
-    schedule(window_days=7)
-    now = later(3)
-    assert [(run.kind, run.day) for run in runs_due(now)] == [
-        ("accuracy", today() + timedelta(days=3)),
-        ("bias", today() + timedelta(days=3)),
-    ]
-    assert reports_run_due(now) == 2
-    assert (reports_run_due(now), runs_due(now)) == (0, [])
-    report = Report.objects.get(kind="bias")
-    assert report.scheduled_for == today() + timedelta(days=3)
-    assert report.end == later(3, 0)
-    assert report.begin == later(-4, 0)
-
-
-def test_the_scheduler_s_task_makes_what_is_due_and_comes_twice_without_harm() -> None:
-    define()
-    schedule(kinds=["compliance", "business"])
-    assert run_due_reports() == 2
-    assert Report.objects.count() == 2
-    assert not run_scheduled_report("loans", "business", today().isoformat())
-    assert not run_scheduled_report("loans", "drift", today().isoformat())  # nobody asked for it
-    assert run_due_reports() == 0
-
-
-def test_runs_between_two_dues_are_none() -> None:
-    define()
-    schedule(every_days=7)
-    assert reports_run_due(later(0)) == 2
-    assert runs_due(later(6, 23)) == []
-    assert len(runs_due(later(7, 0))) == 2
-
-
-def test_missed_runs_are_seen_and_not_made_up_for() -> None:
-    define()
-    schedule(kinds=["accuracy"])
-    assert reports_run_due(later(0)) == 1
-    # nobody was at work on the first and the second day
-    assert missed_runs(later(2, 1)) == [("loans", "accuracy", today() + timedelta(days=1))]
-    assert [run.day for run in missed_runs(later(2, 3))] == [
-        today() + timedelta(days=days) for days in (2, 1)
-    ]
-    assert reports_run_due(later(2, 3)) == 1
-    assert [run.day for run in missed_runs(later(2, 3))] == [today() + timedelta(days=1)]
-    assert missed_runs(later(2, 3), ["cards"]) == []
-
-
-def test_a_schedule_that_was_put_off_asks_for_nothing() -> None:
-    define()
-    schedule()
-    schedule(active=False)
-    assert runs_due(later(5)) == missed_runs(later(5)) == []
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"kinds": ["accuracy", "luck"]}, "/kind: 'luck' is not a kind of report; allowed: acc"),
-        ({"kinds": []}, "/kinds: at least one of accuracy, bias"),
-        ({"every_days": 0}, "/every_days: every_days=0; allowed: 1 to 366"),
-        ({"window_days": 5_000}, "/window_days: window_days=5000; allowed: 1 to 3660"),
-        ({"window_days": True}, "/window_days: window_days=True; allowed"),
-        ({"starts_on": date(2020, 1, 1)}, "/starts_on: starts_on=2020-01-01 has passed; allowed"),
-    ],
-)
-def test_a_schedule_that_cannot_be_is_refused_by_name(given: dict[str, Any], said: str) -> None:
-    define()
-    with pytest.raises(BadInput) as caught:
-        schedule(**given)
-    assert said in str(caught.value)
-
-
-def test_who_may_not_run_reports_sets_no_schedule(make_person: Any) -> None:
-    define()
-    reviewer = caller_of_user(make_person("rita", "reviewer"))
-    with pytest.raises(NotPermitted):
-        report_schedule_set(caller=reviewer, use_case="loans", starts_on=today())

@@ -157,6 +157,9 @@ ACTIONS: dict[str, Action] = {
         "see reports and dashboards", OVERSEERS | {"executive", "senior_reviewer"}
     ),
     "report.run": _action("run reports", {"administrator", "compliance_officer", "risk_lead"}),
+    "report_schedule.set": _action(
+        "schedule reports", {"administrator", "compliance_officer", "risk_lead"}
+    ),
     "policy.simulate": _action("simulate policies over stored decisions", OVERSEERS - {"auditor"}),
     "alert.view": _action(
         "see alerts and their limits", OVERSEERS | {"executive", "senior_reviewer"}

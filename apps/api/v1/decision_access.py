@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,12 +35,18 @@ def decision_for(caller: Caller, key: UUID, action: str = "decision.view") -> De
     return decision
 
 
-def use_case_to_send_to(caller: Caller, slug: str, action: str) -> UseCase:
-    """The use case that a body names. One that the caller may not see is not there."""
+def use_case_to_send_to(
+    caller: Caller,
+    slug: str,
+    action: str,
+    read: Callable[[str], UseCase | None] = use_case_by_slug,
+) -> UseCase:
+    """The use case that a body names. One that the caller may not see is not there, and not
+    ``read``."""
     known = slug.isprintable() and len(slug) <= 80  # anything else no database need be asked for
     slugs = caller.visible("use_case.view")
     seen = known and (slugs is None or slug in slugs)
-    use_case = use_case_by_slug(slug) if seen else None
+    use_case = read(slug) if seen else None
     if use_case is None:
         raise BadInput(f"there is no use case {slug[:80]!a}", "/use_case")
     require_right(caller, action, slug)

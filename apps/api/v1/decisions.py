@@ -44,11 +44,12 @@ from apps.common.errors import BadInput, Conflict
 from apps.decisions.domain.lifecycle import Status
 from apps.decisions.domain.strict_json import parse_object
 from apps.decisions.models import Decision
+from apps.registry.models import UseCase
 from apps.workflow.answers import answer, answers, first_answer
 from apps.workflow.arrivals import Arrival, arrival, validator_of
 from apps.workflow.batch import slug_of
 from apps.workflow.desk.blindness import blinded, hidden_from
-from apps.workflow.intake import take_one
+from apps.workflow.intake import Seen, look, take_one
 from apps.workflow.replay import replay
 from apps.workflow.taken import Taken
 
@@ -102,8 +103,8 @@ class DecisionsView(ApiView):
     def post(self, caller: Caller, raw: object) -> Created | HttpResponse:
         """It is routed by the policy in force and answered at once; only `released` may be acted
         on. The same `external_id` with other content is refused with `409`."""
-        found = _read(caller, sent_bytes(raw))
-        taken, given = take_one(actor=caller.actor, arrival=found)
+        found, seen = _read(caller, sent_bytes(raw))
+        taken, given = take_one(actor=caller.actor, arrival=found, seen=seen)
         _refuse(taken)
         if given is None:
             standing = first_answer(Decision.objects.get(pk=str(taken.id)))
@@ -111,10 +112,20 @@ class DecisionsView(ApiView):
         return Created(AnswerDocument(**given), reverse("api:decision", kwargs={"id": taken.id}))
 
 
-def _read(caller: Caller, raw: bytes) -> Arrival:
-    body = parse_object(raw)
-    use_case = use_case_to_send_to(caller, slug_of(body), "decision.submit")
-    return arrival(0, validator_of(use_case).validate(body, timezone.now()))
+def _read(caller: Caller, raw: bytes) -> tuple[Arrival, Seen]:
+    """The checked decision, and what it can be routed by: read in one trip with its use case."""
+    body, found = parse_object(raw), list[Seen]()
+    names = [body.get(name) for name in ("external_id", "model", "model_version")]
+    texts = [name for name in names if isinstance(name, str)]
+
+    def read(slug: str) -> UseCase | None:
+        whole = len(texts) == len(names)  # a decision without them is refused below
+        external_ids, versions = (texts[:1], [(texts[1], texts[2])]) if whole else ([], [])
+        found.append(look(slug, external_ids, versions))
+        return found[0].use_case
+
+    use_case = use_case_to_send_to(caller, slug_of(body), "decision.submit", read)
+    return arrival(0, validator_of(use_case).validate(body, timezone.now())), found[0]
 
 
 def _refuse(taken: Taken) -> None:

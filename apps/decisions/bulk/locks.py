@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
+from apps.common.columns import Reading, Rows
+
 DEADLOCK, UNIQUE_VIOLATION = "40P01", "23505"
 MANY_CASES = 0x6869746C63617365  # the advisory lock's number
 
@@ -44,18 +46,25 @@ def gave_way(error: DatabaseError) -> bool:
 def shared_stop(use_case: str, version_ids: Sequence[Any]) -> tuple[str, frozenset[str]]:
     """The use case's lifecycle, and which of the model versions (one or more) are withdrawn, as
     committed now; all of them are held until this transaction ends."""
+    return stop_reading(use_case, version_ids).now()
+
+
+def stop_reading(use_case: str, version_ids: Sequence[Any]) -> Reading[tuple[str, frozenset[str]]]:
+    """The same as a query, which may travel behind others."""
     from apps.registry.models import ModelVersion
 
     field = ModelVersion._meta.pk
     keys = [field.get_db_prep_value(key, connection) for key in version_ids]
     marks = ", ".join(["%s"] * len(keys))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT u.lifecycle, v.id, v.status "  # noqa: S608
-            f"FROM registry_usecase u JOIN registry_modelversion v ON v.id IN ({marks}) "
-            f"WHERE u.slug = %s ORDER BY v.id{_suffix()}",
-            [*keys, use_case],
-        )
-        rows = cursor.fetchall()
-    withdrawn = {str(field.to_python(key)) for _, key, status in rows if status != "active"}
-    return str(rows[0][0]), frozenset(withdrawn)
+
+    def stop(rows: Rows) -> tuple[str, frozenset[str]]:
+        withdrawn = {str(field.to_python(key)) for _, key, status in rows if status != "active"}
+        return str(rows[0][0]), frozenset(withdrawn)
+
+    return Reading(
+        "SELECT u.lifecycle, v.id, v.status "  # noqa: S608
+        f"FROM registry_usecase u JOIN registry_modelversion v ON v.id IN ({marks}) "
+        f"WHERE u.slug = %s ORDER BY v.id{_suffix()}",
+        [*keys, use_case],
+        stop,
+    )

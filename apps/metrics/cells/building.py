@@ -59,7 +59,7 @@ def _tables(
         "outcome": {"outcome": table},
         "calibration": {"calibration": where(table, _told(table))},
         "confidence": {"confidence": table},
-        "people": {"people": judged},
+        "people": {"people": judged, "levels": judged},
         "reviews": review_tables(chunk, columns, setup),
         "flow": flow_tables(chunk, columns),
         "breaches": {"breaches": breach_table(chunk, facts)},

@@ -9,13 +9,11 @@ A text that is not there has the code -1. Reviews of known answers and of practi
 - ``calibration``: decisions with a confidence and an outcome. ``bin`` is the confidence's of 15;
   ``sum`` is of confidences, ``square`` and ``fourth`` are of (confidence - right) to the second and
   the fourth power, so that few rows hold what calibration needs exactly.
-- ``confidence``: every decision once. ``level`` is the confidence times 10,000, ``bin`` its bin of
-  15, both -1 without a confidence. ``sum`` is of confidences, ``square`` of (confidence - right)^2
-  where ``right`` is known.
+- ``confidence``: every decision once. ``level`` is the confidence times 10,000, -1 without one.
 - ``groups``: every decision once an attribute. ``level`` is the confidence times 1,000.
 - ``people``: decisions with a first verdict of a person. ``pattern`` is the counts of these by
   label, in the order of the use case's labels, "3,0,1"; one number more where some named a label
-  that has left the set.
+  that has left the set. The table ``levels`` has the same by the confidence times 10,000.
 - ``reviews``: ``cells``, people's reviews; ``streaks``, runs of confirmations in order of time;
   ``known``, answers to known cases; ``hasty``, confirmations below the queue's floor of all;
   ``times``, active seconds; ``peers``, first verdicts on one case by pairs of people.
@@ -27,22 +25,22 @@ A text that is not there has the code -1. Reviews of known answers and of practi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from apps.metrics.domain.tables import Table, collapse, concat, empty_table
 
 GROUP: Final = "group:"
-VERSION: Final = 2  # of what is counted: another one has every day counted again
+VERSION: Final = 3  # of what is counted: another one has every day counted again
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A table's columns. ``grouped``: a text column for each protected attribute besides.
 
-    Rows are told apart by ``texts``, ``ints`` and ``floats``; ``counts`` (whole numbers) and
-    ``sums`` are added up.
+    Rows are told apart by ``texts``, ``ints``, ``axis`` and ``floats``; ``counts`` (whole numbers)
+    and ``sums`` are added up. ``axis``: whole numbers of which a day may hold thousands.
     """
 
     texts: tuple[str, ...]
@@ -51,10 +49,21 @@ class Shape:
     counts: tuple[str, ...] = ("n",)
     sums: tuple[str, ...] = ()
     grouped: bool = False
+    axis: str | None = None
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The columns of whole numbers that rows are told apart by."""
+        return self.ints if self.axis is None else (*self.ints, self.axis)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns that hold numbers."""
+        return (*self.whole, *self.floats, *self.counts, *self.sums)
 
     def keys(self, attributes: Sequence[str]) -> tuple[str, ...]:
         """The columns that rows are told apart by."""
-        return (*self.text_columns(attributes), *self.ints, *self.floats)
+        return (*self.text_columns(attributes), *self.whole, *self.floats)
 
     def text_columns(self, attributes: Sequence[str]) -> tuple[str, ...]:
         groups = [GROUP + name for name in attributes] if self.grouped else []
@@ -68,14 +77,15 @@ OUTCOME: Final = Shape(
     sums=("amount_sum",),
     grouped=True,
 )
-CONFIDENCE: Final = Shape(
-    texts=("version", "given", "true"), ints=("level", "bin", "right"), sums=("sum", "square")
-)
+CONFIDENCE: Final = Shape(texts=("version", "given", "true"), ints=("right",), axis="level")
 CALIBRATION: Final = Shape(
     texts=("version", "given", "true"), ints=("bin", "right"), sums=("sum", "square", "fourth")
 )
-GROUPS: Final = Shape(texts=("attribute", "group", "given", "pattern"), ints=("level",))
-PEOPLE: Final = Shape(texts=("version", "given", "true", "pattern"), ints=("level", "right_final"))
+GROUPS: Final = Shape(texts=("attribute", "group", "given", "pattern"), axis="level")
+PEOPLE: Final = {
+    "people": Shape(texts=("version", "given", "true", "pattern"), ints=("right_final",)),
+    "levels": Shape(texts=("version", "given", "true", "pattern"), axis="level"),
+}
 REVIEWS: Final = {
     "cells": Shape(
         texts=("reviewer", "first", "final", "ai", "true", "version"),
@@ -88,15 +98,15 @@ REVIEWS: Final = {
     ),
     "known": Shape(texts=("reviewer",), counts=("n", "right")),
     "hasty": Shape(texts=("reviewer",), counts=("k", "n")),
-    "times": Shape(texts=("reviewer",), ints=("cell",), sums=("total",)),
+    "times": Shape(texts=("reviewer",), axis="cell", sums=("total",)),
     "peers": Shape(texts=("reviewer", "own", "peer")),
 }
 FLOW: Final = {
     "counts": Shape(texts=("name", "a", "b"), sums=("total", "squares")),
-    "times": Shape(texts=("name", "a"), ints=("cell",), sums=("total",)),
+    "times": Shape(texts=("name", "a"), axis="cell", sums=("total",)),
 }
 BREACHES: Final = Shape(texts=("kind", "decision", "detail"))
-FEATURE: Final = Shape(texts=(), ints=("cell",), sums=("total",))
+FEATURE: Final = Shape(texts=(), axis="cell", sums=("total",))
 PROFILE_TABLE: Final = ""  # no feature has this name
 PROFILE: Final = Shape(texts=("profile",))
 
@@ -105,12 +115,15 @@ SHAPES: Final[Mapping[str, Mapping[str, Shape]]] = {
     "calibration": {"calibration": CALIBRATION},
     "confidence": {"confidence": CONFIDENCE},
     "groups": {"groups": GROUPS},
-    "people": {"people": PEOPLE},
+    "people": PEOPLE,
     "reviews": REVIEWS,
     "flow": FLOW,
     "breaches": {"breaches": BREACHES},
     "features": {PROFILE_TABLE: PROFILE},
 }
+
+# a table of today -> the one that held its rows in cells of an earlier version
+EARLIER: Final[Mapping[tuple[str, str], str]] = {("people", "levels"): "people"}
 
 
 def shape_of(family: str, name: str) -> Shape:
@@ -128,7 +141,7 @@ def shape_of(family: str, name: str) -> Shape:
 
 def empty(shape: Shape, attributes: Sequence[str]) -> Table:
     """A table of a shape without a row."""
-    ints, floats = (*shape.ints, *shape.counts), (*shape.floats, *shape.sums)
+    ints, floats = (*shape.whole, *shape.counts), (*shape.floats, *shape.sums)
     return empty_table(shape.text_columns(attributes), ints, floats)
 
 
@@ -136,3 +149,9 @@ def added(tables: Sequence[Table], shape: Shape, attributes: Sequence[str]) -> T
     """Tables of a shape as one, equal rows added up; its rows sorted."""
     whole = concat([empty(shape, attributes), *tables])
     return collapse(whole, shape.keys(attributes), (*shape.counts, *shape.sums))
+
+
+def axes_of(family: str, names: Iterable[str]) -> dict[str, str]:
+    """The axes of some of a family's tables, of those that have one."""
+    axes = {name: shape_of(family, name).axis for name in names}
+    return {name: axis for name, axis in axes.items() if axis is not None}

@@ -123,20 +123,22 @@ def category_table(counts: Ints) -> Table:
     return table_of({}, {"cell": places, "n": counts[places]}, {"total": np.zeros(len(places))})
 
 
-def histogram_of(table: Table) -> NumberHistogram:
-    """The histogram of a number's table, of one day or of several."""
+def histogram_of(tables: Iterable[Table]) -> NumberHistogram:
+    """The histogram of a number's tables, one a day."""
     counts = np.zeros(WIDTH, dtype=np.int64)
-    cells, totals = table.ints("cell"), table.floats("total")
-    np.add.at(counts, cells, table.ints("n"))
-    return NumberHistogram(
-        counts, float(totals[cells == BELOW].sum()), float(totals[cells == ABOVE].sum())
-    )
+    tails = np.zeros(WIDTH)
+    for table in tables:
+        cells = table.ints("cell")
+        np.add.at(counts, cells, table.ints("n"))
+        np.add.at(tails, cells, table.floats("total"))
+    return NumberHistogram(counts, float(tails[BELOW]), float(tails[ABOVE]))
 
 
-def counts_of(table: Table, edges: CategoryEdges) -> Ints:
-    """The counts of a category's table: the frozen levels, others, missing."""
+def counts_of(tables: Iterable[Table], edges: CategoryEdges) -> Ints:
+    """The counts of a category's tables, one a day: the frozen levels, others, missing."""
     counts = np.zeros(len(edges.levels) + 2, dtype=np.int64)
-    np.add.at(counts, table.ints("cell"), table.ints("n"))
+    for table in tables:
+        np.add.at(counts, table.ints("cell"), table.ints("n"))
     return counts
 
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.audit import ledger
+from apps.metrics.cells.families import axes_of
 from apps.metrics.domain.packing import pack
 from apps.metrics.domain.tables import Table
 from apps.metrics.models import CellBlob, DayCells
@@ -36,7 +37,7 @@ def packed(day: date, built: Built) -> list[Packed]:
     """The families of a day, packed."""
     found = []
     for family, tables in built.tables.items():
-        data = pack(tables)
+        data = pack(tables, axes_of(family, tables))
         found.append(Packed(day, family, hashlib.sha256(data).hexdigest(), data))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from apps.metrics.cells.attributes import protected_attributes
 from apps.metrics.cells.building import build
 from apps.metrics.cells.days import DAY, midnight
-from apps.metrics.cells.families import GROUP, empty, shape_of
+from apps.metrics.cells.families import EARLIER, GROUP, empty, shape_of
 from apps.metrics.cells.refreshing import cells_refresh
 from apps.metrics.cells.storing import Packed, keep_blobs, packed
 from apps.metrics.domain.packing import unpack
@@ -62,16 +62,21 @@ class WindowCells:
         Parameters: ``family``; ``name`` of the table, the family's own where it is not given.
         Raises: ValueError: the family was not read, or has no such table.
         """
-        tables = list(self.per_day(family, name).values())
+        tables = [table for _day, table in self.each_day(family, name)]
         name = family if name is None else name
         return concat(tables) if tables else empty(shape_of(family, name), self.attributes)
 
     def per_day(self, family: str, name: str | None = None) -> dict[date, Table]:
         """A table of each day, the days in order."""
+        return dict(self.each_day(family, name))
+
+    def each_day(self, family: str, name: str | None = None) -> Iterator[tuple[date, Table]]:
+        """The same one after the other, for tables of which a day holds thousands of rows."""
         name = family if name is None else name
         nothing = empty(shape_of(family, name), self.attributes)
-        days = self._family(family)
-        return {day: self._fitted(days[day].get(name, nothing), nothing) for day in sorted(days)}
+        for day, tables in sorted(self._family(family).items()):
+            kept = name if name in tables else EARLIER.get((family, name), name)
+            yield day, self._fitted(tables.get(kept, nothing), nothing)
 
     def _family(self, family: str) -> Mapping[date, Tables]:
         if family not in self.whole:
@@ -79,16 +84,28 @@ class WindowCells:
         return self.whole[family]
 
     def _fitted(self, table: Table, like: Table) -> Table:
-        """A day's table with the protected attributes of today: older cells may know others."""
-        if table.texts.keys() == like.texts.keys():
-            return table
+        """A day's table with the columns of today: cells of an earlier time may know other protected
+        attributes, and hold what is no longer counted.
+
+        Raises: ValueError: they lack a column that is.
+        """
         texts = {name: text for name, text in table.texts.items() if name in like.texts}
-        for name in like.texts.keys() - table.texts.keys():
+        numbers = {name: each for name, each in table.numbers.items() if name in like.numbers}
+        for name in sorted(like.texts.keys() - texts.keys()):
             if not name.startswith(GROUP):
-                raise ValueError(f"these cells have no column {name!r}")
+                raise ValueError(_lacking(name))
             codes: Ints = np.full(table.length, NONE, dtype=np.int64)
             texts[name] = Text(codes, ())
-        return Table(texts, table.numbers, table.length)
+        for name in sorted(like.numbers.keys() - numbers.keys()):
+            raise ValueError(_lacking(name))
+        return Table(texts, numbers, table.length)
+
+
+def _lacking(column: str) -> str:
+    return (
+        f"these cells have no column {column!r}: they were counted by an earlier version, which did "
+        "not count it"
+    )
 
 
 def read_cells(

@@ -1,44 +1,78 @@
-"""Tables as bytes: equal content gives equal bytes, so that a hash names it."""
+"""Tables as bytes: equal content gives equal bytes, so that a hash names it.
+
+The bytes: MAGIC, the length of the head (4 bytes, little-endian), the head (JSON, zlib), then each
+table's columns one after the other (zlib), a table at a time, so that reading one costs that one.
+"""
 
 from __future__ import annotations
 
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 
-from apps.metrics.domain.tables import Numbers, Table, Text, ordered
+from apps.metrics.domain.axes import Runs, along, rows_of, runs_of
+from apps.metrics.domain.tables import Floats, Numbers, Table, Text, ordered
 
-MAGIC: Final = b"cells 1\n"
+MAGIC: Final = b"cells 2\n"
+FIRST_MAGIC: Final = b"cells 1\n"  # all tables in one stream: reports of that time name such cells
 WIDTHS: Final = (np.int8, np.int16, np.int32, np.int64)
 LEVEL: Final = 6
+FAULTS: Final = (zlib.error, struct.error, KeyError, TypeError, UnicodeDecodeError, IndexError)
+Body = list[bytes]
 
 
-def pack(tables: Mapping[str, Table]) -> bytes:
+def pack(tables: Mapping[str, Table], axes: Mapping[str, str] | None = None) -> bytes:
     """Tables as bytes, the same bytes for the same content.
 
     Definition: the rows sorted and unused names left out (see ``ordered``), whole numbers and codes
-    at the smallest width that holds them, little-endian; a JSON head names the columns; zlib.
-    Parameters: ``tables`` by name. Returns: bytes that ``unpack`` reads.
+    at the smallest width that holds them, little-endian. A table with an axis is written as runs
+    where that is shorter (see ``runs_of``); of sums that are mostly 0 those that are not.
+    Parameters: ``tables`` by name; ``axes``: table -> the column of whole numbers along which its
+    "n" counts. Returns: bytes that ``unpack`` reads.
     """
     heads: dict[str, Any] = {}
-    body: list[bytes] = []
+    bodies: Body = []
     for name in sorted(tables):
-        table = ordered(tables[name])
-        columns: list[list[Any]] = []
-        for column, text in table.texts.items():
-            columns.append(["text", column, _put(text.codes, body), list(text.names)])
-        for column, values in table.numbers.items():
+        body: Body = []
+        written = _put_table(ordered(tables[name]), (axes or {}).get(name), body)
+        bodies.append(zlib.compress(b"".join(body), LEVEL))
+        heads[name] = {**written, "size": len(bodies[-1])}
+    text = json.dumps(heads, sort_keys=True, separators=(",", ":")).encode("ascii")
+    head = zlib.compress(text, LEVEL)
+    return MAGIC + struct.pack("<I", len(head)) + head + b"".join(bodies)
+
+
+def _put_table(table: Table, axis: str | None, body: Body) -> dict[str, Any]:
+    table = table if axis is None else along(table, axis)
+    runs = None if axis is None else runs_of(table, axis)
+    if runs is None:
+        return {"rows": table.length, "columns": _put_columns(table, body)}
+    sums = {name: one for name, one in table.numbers.items() if one.dtype == np.float64}
+    heads = {"rows": runs.heads.length, "columns": _put_columns(runs.heads, body)}
+    counts = [len(runs.counts), _put(runs.counts, body)]
+    rest = _put_columns(Table({}, sums, table.length), body)
+    return {"axis": axis, "runs": heads, "counts": counts, "rows": table.length, "columns": rest}
+
+
+def _put_columns(table: Table, body: Body) -> list[list[Any]]:
+    columns: list[list[Any]] = []
+    for column, text in table.texts.items():
+        columns.append(["text", column, _put(text.codes, body), list(text.names)])
+    for column, values in table.numbers.items():
+        places = np.flatnonzero(values) if values.dtype == np.float64 else None
+        if places is None or len(places) * 2 > table.length:
             columns.append(["number", column, _put(values, body)])
-        heads[name] = {"rows": table.length, "columns": columns}
-    head = json.dumps(heads, sort_keys=True, separators=(",", ":")).encode("ascii")
-    return MAGIC + zlib.compress(struct.pack("<I", len(head)) + head + b"".join(body), LEVEL)
+        else:
+            kinds = (_put(places.astype(np.int64), body), _put(values[places], body))
+            columns.append(["few", column, *kinds, len(places)])
+    return columns
 
 
-def _put(values: Numbers, body: list[bytes]) -> str:
+def _put(values: Numbers, body: Body) -> str:
     """Adds a column to the body. Returns: the name of its type."""
     kind = np.dtype(np.float64) if values.dtype == np.float64 else _narrowest(values)
     kind = kind.newbyteorder("<")
@@ -55,34 +89,102 @@ def _narrowest(values: Numbers) -> np.dtype[Any]:
     raise ValueError(f"{low} to {high} is not within 64 bits")
 
 
-def unpack(data: bytes) -> dict[str, Table]:
-    """The tables that ``pack`` wrote. Raises: ValueError: these are not packed cells."""
+class Unpacked(Mapping[str, Table]):
+    """Packed tables by name, each read when it is asked for: what is not asked for costs nothing."""
+
+    def __init__(self, heads: Mapping[str, Any], streams: Mapping[str, bytes]) -> None:
+        self._heads, self._streams = heads, streams
+
+    def __getitem__(self, name: str) -> Table:
+        head = self._heads[name]
+        try:
+            return _table(head, _Reader(zlib.decompress(self._streams[name])))
+        except (*FAULTS, ValueError) as fault:
+            raise ValueError(f"the packed cells {name!r} cannot be read: {fault}") from fault
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._heads)
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+
+def unpack(data: bytes) -> Mapping[str, Table]:
+    """The tables that ``pack`` wrote, now or in its first form.
+
+    Raises: ValueError: these are not packed cells, or not all of them.
+    """
     data = bytes(data)
-    if not data.startswith(MAGIC):
-        raise ValueError(f"packed cells begin with {MAGIC!r}, not {data[: len(MAGIC)]!r}")
+    magic = data[: len(MAGIC)]
+    if magic not in (MAGIC, FIRST_MAGIC):
+        raise ValueError(f"packed cells begin with {MAGIC!r}, not {magic!r}")
     try:
-        plain = zlib.decompress(data[len(MAGIC) :])
-        (size,) = struct.unpack_from("<I", plain)
-        heads = json.loads(plain[4 : 4 + size])
-        return _tables(heads, plain, 4 + size)
-    except (zlib.error, struct.error, KeyError, TypeError) as fault:
+        return _unpacked(data) if magic == MAGIC else _first_form(data)
+    except FAULTS as fault:
         raise ValueError(f"these packed cells cannot be read: {fault}") from fault
 
 
-def _tables(heads: Mapping[str, Any], plain: bytes, at: int) -> dict[str, Table]:
-    found: dict[str, Table] = {}
-    for name, head in heads.items():
-        rows = int(head["rows"])
-        texts: dict[str, Text] = {}
-        numbers: dict[str, Numbers] = {}
-        for what, column, kind, *names in head["columns"]:
-            values = np.frombuffer(plain, dtype=kind, count=rows, offset=at)
-            at += values.nbytes
-            if what == "text":
-                texts[column] = Text(values.astype(np.int64), tuple(names[0]))
-            elif values.dtype.kind == "f":
-                numbers[column] = values.astype(np.float64)
-            else:
-                numbers[column] = values.astype(np.int64)
-        found[name] = Table(texts, numbers, rows)
-    return found
+def _unpacked(data: bytes) -> Unpacked:
+    (size,) = struct.unpack_from("<I", data, len(MAGIC))
+    at = len(MAGIC) + 4
+    heads = json.loads(zlib.decompress(data[at : at + size]))
+    at += size
+    streams: dict[str, bytes] = {}
+    for name in sorted(heads):
+        streams[name] = data[at : at + heads[name]["size"]]
+        at += heads[name]["size"]
+    if at != len(data):
+        raise ValueError(f"these packed cells are {len(data)} bytes long, not {at}")
+    return Unpacked(heads, streams)
+
+
+def _first_form(data: bytes) -> dict[str, Table]:
+    plain = zlib.decompress(data[len(FIRST_MAGIC) :])
+    (size,) = struct.unpack_from("<I", plain)
+    heads = json.loads(plain[4 : 4 + size])
+    reader = _Reader(plain[4 + size :])
+    return {name: _table(head, reader) for name, head in heads.items()}
+
+
+class _Reader:
+    """Columns one after the other."""
+
+    def __init__(self, plain: bytes) -> None:
+        self._plain, self._at = plain, 0
+
+    def column(self, kind: str, rows: int) -> Numbers:
+        values = np.frombuffer(self._plain, dtype=kind, count=rows, offset=self._at)
+        self._at += values.nbytes
+        wide: Numbers = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+        return wide
+
+
+def _table(head: Mapping[str, Any], reader: _Reader) -> Table:
+    if "axis" not in head:
+        return _columns(head, reader)
+    heads = _columns(head["runs"], reader)
+    size, kind = head["counts"]
+    counts: Any = reader.column(kind, size)
+    rows = rows_of(Runs(heads, counts), head["axis"])
+    sums = _columns(head, reader)
+    return Table(rows.texts, {**rows.numbers, **sums.numbers}, rows.length)
+
+
+def _columns(head: Mapping[str, Any], reader: _Reader) -> Table:
+    rows = int(head["rows"])
+    texts: dict[str, Text] = {}
+    numbers: dict[str, Numbers] = {}
+    for what, column, kind, *more in head["columns"]:
+        if what == "few":
+            of_value, count = more
+            places: Any = reader.column(kind, count)
+            sums: Floats = np.zeros(rows)
+            sums[places] = reader.column(of_value, count)
+            numbers[column] = sums
+            continue
+        held: Any = reader.column(kind, rows)
+        if what == "text":
+            texts[column] = Text(held, tuple(more[0]))
+        else:
+            numbers[column] = held
+    return Table(texts, numbers, rows)

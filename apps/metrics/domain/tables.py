@@ -239,16 +239,38 @@ def groups_of(table: Table, by: Collection[str]) -> tuple[Ints, Ints]:
             size = len(found)
         key = key * n + codes
         size *= n
+    if size <= _listed_at_most(table.length):
+        return _groups_listed(key, size)
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
     return first.astype(np.int64), group.astype(np.int64).reshape(-1)
 
 
+def _listed_at_most(rows: int) -> int:
+    """Up to so many possible keys a list of all of them costs less than sorting the rows."""
+    return 16 * rows + 4_096
+
+
+def _groups_listed(key: Ints, size: int) -> tuple[Ints, Ints]:
+    """The same by a list of all keys 0..size-1, without sorting."""
+    first = np.full(size, NONE, dtype=np.int64)
+    first[key[::-1]] = np.arange(len(key) - 1, -1, -1)  # the last one written is the first row
+    found = np.flatnonzero(first != NONE)
+    at = np.zeros(size, dtype=np.int64)
+    at[found] = np.arange(len(found))
+    return first[found], at[key]
+
+
 def _codes(table: Table, name: str) -> tuple[Ints, int]:
-    """A column as codes 0..n-1."""
+    """A column as codes 0..n-1, in the order of its values."""
     if name in table.texts:
         text = table.texts[name]
         return text.codes + 1, len(text.names) + 1
-    found, codes = np.unique(table.numbers[name], return_inverse=True)
+    column = table.numbers[name]
+    if column.dtype == np.int64 and len(column):
+        low, high = int(column.min()), int(column.max())
+        if high - low < _listed_at_most(len(column)):
+            return table.ints(name) - low, high - low + 1
+    found, codes = np.unique(column, return_inverse=True)
     return codes.astype(np.int64).reshape(-1), max(1, len(found))
 
 

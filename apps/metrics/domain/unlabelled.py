@@ -62,8 +62,10 @@ def estimated_accuracy(chance: Floats | None, n: Ints, reference: int) -> Estima
         return not_enough(why, CBPE, n=total, more=more)
     if not total:
         return not_enough("no decision of the window has a confidence", CBPE, more=more)
-    value = float(n @ chance) / total
-    half = z_of(LEVEL) * sqrt(max(0.0, float(n @ (chance * (1 - chance))))) / total
+    # added by numpy, not by a BLAS whose threads add in an order of the machine's own
+    value = float((n * chance).sum()) / total
+    spread = float((n * (chance * (1 - chance))).sum())
+    half = z_of(LEVEL) * sqrt(max(0.0, spread)) / total
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), total, CBPE, more=more)
 
 

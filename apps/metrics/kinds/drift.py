@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -20,12 +21,13 @@ from apps.metrics.domain.estimates import Estimate, not_enough, share
 from apps.metrics.domain.histograms import CategoryEdges
 from apps.metrics.domain.proportions import NEWCOMBE, Part, difference
 from apps.metrics.domain.tables import NONE, Ints, Table
-from apps.metrics.domain.unlabelled import accuracy_of_confidence, gap_to_audits
+from apps.metrics.domain.unlabelled import calibration, estimated_accuracy, gap_to_audits
 from apps.metrics.kinds.reading import UNKNOWN, Cells, Facts, counted, periods
 
 FAMILIES: Final = ("features", "confidence")
 REFERENCE_FAMILIES: Final = ("confidence",)
 LEVELS: Final = 10_001
+OUTCOMES: Final = (UNKNOWN, 0, 1)  # whether an output was right
 NO_OUTCOME: Final = "no decision of the window has an outcome and an output"
 NO_REFERENCE_OUTCOME: Final = "no decision of the reference has an outcome and an output"
 
@@ -52,8 +54,7 @@ def report(cells: Cells, facts: Facts, reference: Reference | None = None) -> di
     Returns: a JSON object. A figure without data is null and says why; without a reference
     ``features`` is empty.
     """
-    confidence = cells.table("confidence")
-    then = reference.cells.table("confidence") if reference else None
+    window, then = judged_of(cells), judged_of(reference.cells if reference else None)
     features = features_of(cells, reference.document) if reference else {}
     found = drift_report(features)
     shown = found["features"]
@@ -64,8 +65,8 @@ def report(cells: Cells, facts: Facts, reference: Reference | None = None) -> di
         "own": own,
         "psi": largest_psi(shown),
         "reference": described(facts, reference),
-        "performance": performance(cells, confidence, then),
-        **estimated(confidence, then),
+        "performance": performance(window, then),
+        **estimated(window, then),
     }
     missing = why_none(facts, reference)
     return document if missing is None else document | {"why": missing}
@@ -97,17 +98,17 @@ def described(facts: Facts, reference: Reference | None) -> dict[str, Any]:
 def features_of(cells: Cells, document: Mapping[str, Any]) -> dict[str, Feature]:
     """Each feature's counts in both windows, on the edges that the profile froze."""
     return {
-        name: feature_of(cells.table("features", name), entry)
+        name: feature_of((table for _day, table in cells.each_day("features", name)), entry)
         for name, entry in sorted(document["features"].items())
     }
 
 
-def feature_of(table: Table, entry: Mapping[str, Any]) -> Feature:
-    """One feature: ``table`` of the window, ``entry`` of the profile."""
+def feature_of(tables: Iterable[Table], entry: Mapping[str, Any]) -> Feature:
+    """One feature: ``tables`` of the window's days, ``entry`` of the profile."""
     edges, frozen = edges_of(entry), reference_table(entry)
     if isinstance(edges, CategoryEdges):
-        return CategoryFeature(edges, counts_of(frozen, edges), counts_of(table, edges))
-    return NumberFeature(edges, histogram_of(frozen), histogram_of(table))
+        return CategoryFeature(edges, counts_of([frozen], edges), counts_of(tables, edges))
+    return NumberFeature(edges, histogram_of([frozen]), histogram_of(tables))
 
 
 def largest_psi(shown: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -122,20 +123,58 @@ def largest_psi(shown: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 # --- Accuracy -------------------------------------------------------------------------------
 
 
-def performance(cells: Cells, window: Table, reference: Table | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The AI's outputs of some days.
+
+    ``by_day``: day -> how many with an outcome, and how many of these are right; ``levels``: those
+    with a label and a confidence, counts of shape (3, 10001): by OUTCOMES and level of confidence.
+    """
+
+    by_day: Mapping[date, Part]
+    levels: Ints
+
+    @property
+    def right(self) -> Part:
+        return _together(self.by_day.values())
+
+    @property
+    def known(self) -> Ints:
+        """Those with an outcome, by level, shape (10001,)."""
+        found: Ints = self.levels[OUTCOMES.index(0)] + self.levels[OUTCOMES.index(1)]
+        return found
+
+
+def judged_of(cells: Cells | None) -> Judged:
+    """The family ``confidence`` added up, a day at a time: a day may hold thousands of levels."""
+    by_day: dict[date, Part] = {}
+    levels = np.zeros((len(OUTCOMES), LEVELS), dtype=np.int64)
+    for day, table in cells.each_day("confidence") if cells else ():
+        right, n, level = table.ints("right"), table.ints("n"), table.ints("level")
+        by_day[day] = Part(counted(n, right == 1), counted(n, right != UNKNOWN))
+        said = (level >= 0) & (table.texts["given"].codes != NONE)
+        np.add.at(levels, (right[said] - UNKNOWN, level[said]), n[said])
+    return Judged(by_day, levels)
+
+
+def _together(parts: Iterable[Part]) -> Part:
+    right, n = map(sum, zip(Part(0, 0), *parts, strict=True))
+    return Part(right, n)
+
+
+def performance(window: Judged, reference: Judged) -> dict[str, Any]:
     """The AI's accuracy in the window, in the reference, the change, and its course over time.
 
     Definition: shares of right outputs among those with an outcome (Wilson); window less reference
     with Newcombe's interval; see ``accuracy_over_time`` for the trend over periods.
     """
-    now = _right_of(window)
-    then = Part(0, 0) if reference is None else _right_of(reference)
+    now, then = window.right, reference.right
     change = difference(now, then)
     if change.value is None:
         change = not_enough("the window or the reference has no outcome", NEWCOMBE, n=change.n)
-    by_day = cells.per_day("confidence")
-    parts = [(_right_of(by_day[day]) for day in days) for _first, _last, days in periods(by_day)]
-    sums = [tuple(map(sum, zip(*among, strict=True))) for among in parts]
+    sums = [
+        _together(window.by_day[day] for day in days) for *_ends, days in periods(window.by_day)
+    ]
     right, n = (np.array([one[i] for one in sums], dtype=np.int64) for i in (0, 1))
     return {
         "current": share(*now, NO_OUTCOME).document(),
@@ -145,28 +184,20 @@ def performance(cells: Cells, window: Table, reference: Table | None) -> dict[st
     }
 
 
-def _right_of(confidence: Table) -> Part:
-    right, n = confidence.ints("right"), confidence.ints("n")
-    return Part(counted(n, right == 1), counted(n, right != UNKNOWN))
-
-
-def estimated(window: Table, reference: Table | None) -> dict[str, Any]:
+def estimated(window: Judged, reference: Judged) -> dict[str, Any]:
     """The accuracy to be expected from the confidences, calibrated on the reference's outcomes."""
-    right = window.ints("right")
+    unknown, _wrong, right = window.levels
     among = {
-        "estimated_accuracy": np.ones(window.length, dtype=bool),
-        "estimated_without_outcome": right == UNKNOWN,
-        "estimate_check": right != UNKNOWN,
+        "estimated_accuracy": window.levels.sum(axis=0),
+        "estimated_without_outcome": unknown,
+        "estimate_check": window.known,
     }
-    n, hits = levels_of(reference)
-    levels = np.arange(LEVELS) / (LEVELS - 1)
+    n, hits = reference.known, reference.levels[OUTCOMES.index(1)]
+    chance = calibration(np.arange(LEVELS) / (LEVELS - 1), n, hits)
     figures = {
-        name: accuracy_of_confidence(levels, n, hits, _counts(window, mask))
-        for name, mask in among.items()
+        name: estimated_accuracy(chance, counts, int(n.sum())) for name, counts in among.items()
     }
-    known = _said(window) & (right != UNKNOWN)
-    seen = counted(window.ints("n"), known)
-    observed = share(counted(window.ints("n"), known & (right == 1)), seen, NO_OUTCOME)
+    observed = share(int(right.sum()), int(window.known.sum()), NO_OUTCOME)
     return {
         "estimated_accuracy": figures["estimated_accuracy"].document(),
         "estimated_without_outcome": figures["estimated_without_outcome"].document(),
@@ -187,22 +218,3 @@ def _check(estimate: Estimate, observed: Estimate) -> dict[str, Any]:
     )
     sides = {"estimated": estimate.document(), "observed": observed.document()}
     return sides | gap_to_audits(estimate, certain)
-
-
-def _said(table: Table) -> Any:
-    """Cells of decisions with a confidence and a label, which CBPE speaks of."""
-    return (table.ints("level") >= 0) & (table.texts["given"].codes != NONE)
-
-
-def _counts(table: Table, mask: Any) -> Ints:
-    used = _said(table) & mask
-    counts = np.bincount(table.ints("level")[used], table.ints("n")[used], LEVELS)
-    return counts.astype(np.int64)
-
-
-def levels_of(reference: Table | None) -> tuple[Ints, Ints]:
-    """The reference's cases with an outcome by level, and how many of them are right."""
-    if reference is None:
-        return np.zeros(LEVELS, dtype=np.int64), np.zeros(LEVELS, dtype=np.int64)
-    right = reference.ints("right")
-    return _counts(reference, right != UNKNOWN), _counts(reference, right == 1)

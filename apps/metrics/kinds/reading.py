@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, Protocol
@@ -36,6 +36,8 @@ class Cells(Protocol):
     def table(self, family: str, name: str | None = None) -> Table: ...
 
     def per_day(self, family: str, name: str | None = None) -> Mapping[date, Table]: ...
+
+    def each_day(self, family: str, name: str | None = None) -> Iterator[tuple[date, Table]]: ...
 
     def names(self, family: str) -> tuple[str, ...]: ...
 

@@ -191,6 +191,7 @@ def decision_shown(
         "now": now,
         "sees_trail": caller.may("audit.view", held.use_case_id),
         "sees_policy": caller.may("policy.view", held.use_case_id),
+        "sees_models": caller.may("model.view"),
         "errors": _sentences(refused),
         "current_page": "decisions",
     }

@@ -1,0 +1,1 @@
+"""AI systems and their versions as pages show them."""

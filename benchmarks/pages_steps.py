@@ -1,0 +1,207 @@
+"""Steps of the pages, each in a process of its own: ``python -m benchmarks.pages_steps STEP ...``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import django
+
+from benchmarks.cells_data import CATEGORIES, DAYS, NUMBERS, REVIEWERS
+from benchmarks.pages_data import fill
+
+MAIN, ON_THE_LOOP, IN_COMMAND, SINGLE, EMPTY = "lending", "routes", "setpoints", "rare", "unborn"
+OTHERS = [f"process-{n:02d}" for n in range(1, 11)]
+LEVELS = {MAIN: "HITL", **dict.fromkeys(OTHERS, "HITL"), ON_THE_LOOP: "HOTL", IN_COMMAND: "HIC"}
+TURNS = [*[MAIN] * 12, *OTHERS, ON_THE_LOOP, IN_COMMAND]  # half of all decisions are the first's
+ROLES = (
+    "administrator",
+    "auditor",
+    "compliance_officer",
+    "risk_lead",
+    "commander",
+    "supervisor",
+    "senior_reviewer",
+    "executive",
+)
+EVERYWHERE, LIMITED = "everywhere", "limited"
+PROFILE_DAYS = 14
+OPEN_HOURS = 48  # what came in since waits for people
+WHO = {"pages": (EVERYWHERE, LIMITED), "tables": (EVERYWHERE,), "figures": (EVERYWHERE,)}
+
+
+def prepare() -> dict[str, Any]:
+    """The use cases with their policies, who reviews, and who looks at pages."""
+    from apps.accounts.services import person_create, role_grant
+    from apps.common.actor import Actor
+    from apps.metrics.models import ReportSchedule
+    from apps.registry.models import AISystem, ModelVersion
+    from apps.reviews.pools import pool_for
+    from apps.workflow.use_case_files import use_case_load
+
+    actor = Actor.command("benchmark")
+    _saved(ModelVersion(system=_saved(AISystem(name="scorer")), version="1"))
+    for slug, level in {**LEVELS, SINGLE: "HITL", EMPTY: "HITL"}.items():
+        raw = json.dumps(_file(slug, level)).encode()
+        use_case_load(actor=actor, raw=raw)
+        pool_for(slug)
+        _saved(
+            ReportSchedule(
+                use_case_id=slug,
+                kinds=["accuracy"],
+                starts_on=(datetime.now(UTC) - timedelta(days=DAYS)).date(),
+            )
+        )
+    for n in range(REVIEWERS):
+        person = person_create(actor=actor, username=f"reviewer-{n}")
+        role_grant(actor=actor, user=person, role="reviewer")
+    for login, place in ((EVERYWHERE, ""), (LIMITED, OTHERS[0])):
+        person = person_create(actor=actor, username=login)
+        for role in ROLES:
+            role_grant(actor=actor, user=person, role=role, use_case=place)
+    return {"use_cases": len(LEVELS)}
+
+
+def _start() -> datetime:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=DAYS - 1)
+
+
+def _file(slug: str, level: str) -> dict[str, Any]:
+    begin = _start().date()
+    definition = {
+        "slug": slug,
+        "name": slug.replace("-", " ").capitalize(),
+        "labels": ["approve", "deny"],
+        "favourable_label": "approve",
+        "lifecycle": "live",
+        "features": [
+            *({"name": name, "type": "number"} for name in NUMBERS),
+            *({"name": name, "type": "category"} for name in CATEGORIES),
+        ],
+        "subject_attributes": [
+            {"name": name, "type": "category", "protected": True} for name in ("group", "sex")
+        ],
+        "reference_from": begin.isoformat(),
+        "reference_to": (begin + timedelta(days=PROFILE_DAYS)).isoformat(),
+    }
+    policy = {"level": level, "audit_rate": 0.02}
+    if level == "HITL":
+        policy |= {"confidence_threshold": 0.6, "sla_minutes": 480}
+    if level == "HOTL":
+        policy |= {"intervention_minutes": 1440}
+    return {"use_case": definition, "policy": policy, "proposer": "ann", "approver": "ben"}
+
+
+def write(count: str) -> dict[str, Any]:
+    """So many decisions over the last DAYS days, up to now."""
+    from django.db import connection
+
+    from apps.accounts.models import User
+    from apps.policies.models import PolicyVersion
+    from apps.registry.models import ModelVersion
+    from apps.reviews.models import Pool
+
+    people = User.objects.filter(username__startswith="reviewer-").values_list("pk", flat=True)
+    policies = dict(PolicyVersion.objects.values_list("use_case_id", "pk"))
+    start, now = _start(), datetime.now(UTC)
+    values = {
+        "version": str(ModelVersion.objects.get().pk),
+        "people": [str(one) for one in people],
+        "pools": json.dumps(dict(Pool.objects.values_list("use_case_id", "pk"))),
+        "use_cases": TURNS,
+        "policies": [str(policies[slug]) for slug in TURNS],
+        "levels": [LEVELS[slug] for slug in TURNS],
+        "start": start,
+        "step": (now - start).total_seconds() / int(count),
+        "open_since": now - timedelta(hours=OPEN_HOURS),
+    }
+    began = time.perf_counter()
+    with connection.cursor() as cursor:
+        fill(cursor, 0, int(count), values)
+        single = {
+            **values,
+            "use_cases": [SINGLE],
+            "policies": [str(policies[SINGLE])],
+            "levels": ["HITL"],
+            "open_since": now,
+        }
+        fill(cursor, int(count), 1, single)
+        cursor.execute("VACUUM ANALYZE")
+    return {"decisions": int(count), "seconds": time.perf_counter() - began}
+
+
+def mark() -> dict[str, Any]:
+    """Which days are to be counted; each use case's reference profile frozen."""
+    from apps.metrics.cells.marking import cells_mark_dirty
+    from apps.metrics.cells.profiles import profile_freeze_due
+    from apps.metrics.cells.refreshing import stale_mark
+    from apps.registry.models import UseCase
+
+    marked = cells_mark_dirty()
+    for use_case in UseCase.objects.all():
+        profile_freeze_due(use_case)
+        stale_mark(use_case)
+    return {"days": marked}
+
+
+def build(part: str, parts: str) -> dict[str, Any]:
+    """Count the marked days that are this process's."""
+    from apps.metrics.cells.refreshing import day_build
+    from apps.metrics.models import DirtyDay
+
+    marks = DirtyDay.objects.select_related("use_case").order_by("use_case", "day")
+    days = [one for one in marks if one.day.toordinal() % int(parts) == int(part)]
+    return {"days": sum(day_build(one.use_case, one.day) for one in days)}
+
+
+def seal() -> dict[str, Any]:
+    """The trail as workers keep it: sealed, its checkpoints delivered, and verified in part."""
+    from django.db import connection
+
+    from apps.audit import delivery, sealing, verification
+
+    sealed = sealing.seal_all()
+    delivery.deliver_all()
+    verification.verify(full=False)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    return {"records": sealed}
+
+
+def ask(kind: str, calls: str, only: str = "") -> dict[str, Any]:
+    """Each request so many times after a warm-up: milliseconds at p95 and p50, and queries.
+
+    What a process keeps for itself is thrown away before each call.
+    """
+    from benchmarks.pages_asked import ASKED, measured
+
+    asked = [one for who in WHO[kind] for one in ASKED[kind](who) if only in one.name]
+    return {one.name: measured(one, int(calls)) for one in asked}
+
+
+def _saved(row: Any) -> Any:
+    from apps.common.actor import Actor
+
+    row.save(actor=Actor.command("benchmark"))
+    return row
+
+
+STEPS: dict[str, Callable[..., dict[str, Any]]] = {
+    step.__name__: step for step in (prepare, write, seal, mark, build, ask)
+}
+
+
+def main(name: str, *arguments: str) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "hitl_platform.settings"
+    django.setup()
+    print(json.dumps(STEPS[name](*arguments)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
