@@ -1,7 +1,9 @@
 # demo, test, bench; `make setup` is what each does first.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP = .venv/.installed-$(shell cat requirements/*.txt | cksum | cut -d' ' -f1)
+# The peers of the benchmarks have a virtualenv of their own (benchmarks/peer/environment.py).
+PINS := $(sort $(filter-out requirements/peers.txt,$(wildcard requirements/*.txt)))
+STAMP = .venv/.installed-$(shell cat $(PINS) | cksum | cut -d' ' -f1)
 
 .PHONY: setup demo demo-reset test bench clean
 
@@ -30,4 +32,4 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv var test-artefacts
+	rm -rf .venv .venv-peers var test-artefacts

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cells, desk, gate, ledger
+from benchmarks import cells, desk, figures_peers, gate, ledger
 from benchmarks.bench import Bench
 from benchmarks.database import own_database
 from benchmarks.figures import Figure
@@ -32,6 +32,11 @@ TABLE: dict[str, Benchmark] = {
     "desk-claim": desk.claiming,
     "desk-http": desk.serving,
     "cells-build": cells.counting,
+    "figures-bias": figures_peers.fairness,
+    "figures-rows": figures_peers.from_rows,
+    "figures-drift": figures_peers.drift,
+    "figures-cbpe": figures_peers.unlabelled,
+    "figures-frontier": figures_peers.frontier,
 }
 
 

@@ -55,6 +55,7 @@ def key(kind: int) -> str:
     return f"(lpad({milliseconds}, 12, '0') || '7000800{kind}' || lpad(to_hex(n), 12, '0'))::uuid"
 
 
+# OFFSET 0: each value is worked out once, not wherever it is used
 SOURCE = f"""(
   SELECT n, score, {key(0)} AS decision, {share(41)} AS luck, {share(42)} AS chance,
     CASE WHEN score >= 0.5 THEN 'approve' ELSE 'deny' END AS given,
@@ -66,7 +67,8 @@ SOURCE = f"""(
   FROM (SELECT n::bigint, {share(40)} AS score,
           1 + n %% cardinality(%(use_cases)s::text[]) AS place,
           %(start)s::timestamptz + (n * %(step)s) * interval '1 second' AS at
-        FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) numbered
+        FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n OFFSET 0) numbered
+  OFFSET 0
 ) made"""
 
 DECISION = {

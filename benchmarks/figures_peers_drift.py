@@ -85,7 +85,7 @@ def features_counted(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str
 
 
 def _levels(column: pd.Series) -> dict[str | None, int]:
-    codes = column.cat.codes.to_numpy()
-    names = [*column.cat.categories, None]
-    counts = np.bincount(codes.astype(np.int64) % len(names), minlength=len(names))
+    """How often each level occurs; None where there is none."""
+    names = [None, *column.cat.categories]
+    counts = np.bincount(column.cat.codes.to_numpy().astype(np.intp) + 1, minlength=len(names))
     return {name: int(n) for name, n in zip(names, counts, strict=True) if n}

@@ -28,7 +28,7 @@ PENDING = "at > %(open_since)s::timestamptz AND (level = 'HIC' OR (level = 'HITL
 SETTLED = f"{REVIEWED} AND NOT ({PENDING})"
 NOTED = (
     "INSERT INTO audit_pendingrecord (record_type, record_id) "
-    "SELECT %(record)s, key FROM made ORDER BY key"
+    "SELECT %(record)s, {key} FROM made ORDER BY {key}"
 )
 DECIDED: Columns = {
     **DECISION,
@@ -167,7 +167,7 @@ ROWS = (
         "known_answer",
         "reviews_historicalknownanswer",
     ),
-    Rows("metrics_alert", ALERT, "n %% 1000 = 7", "alert", "metrics_historicalalert"),
+    Rows("metrics_alert", ALERT, "n %% 997 = 7", "alert", "metrics_historicalalert"),
     Rows(
         "supervision_intervention",
         STEPPED_IN,
@@ -203,10 +203,14 @@ def _triggers(cursor: Any, what: str) -> None:
 
 
 def _insert(cursor: Any, rows: Rows, bounds: Mapping[str, Any]) -> None:
-    columns = {**rows.columns, **RECORDED} if rows.history else rows.columns
-    statement = insert(rows.recorded, columns, rows.which)
-    if rows.record:
-        statement = f"WITH made AS ({statement} RETURNING {rows.key} AS key) {NOTED}"
-    cursor.execute(statement, {**bounds, "record": rows.record})
-    if rows.history:
+    """History first; of what it returns come the live rows and what waits for the sealer."""
+    if not rows.record:
         cursor.execute(insert(rows.table, rows.columns, rows.which), bounds)
+        return
+    columns = {**rows.columns, **RECORDED} if rows.history else rows.columns
+    statement = f"WITH made AS ({insert(rows.recorded, columns, rows.which)} RETURNING *) "
+    if rows.history:
+        listed = ", ".join(f'"{name}"' for name in rows.columns)
+        live = f'INSERT INTO "{rows.table}" ({listed}) SELECT {listed} FROM made'
+        statement += f", live AS ({live}) "
+    cursor.execute(statement + NOTED.format(key=rows.key), {**bounds, "record": rows.record})

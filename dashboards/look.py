@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+SHARES: Final = ".1~%"  # a decimal where neighbouring ticks would read the same without it
 LEGEND_BELOW: Final = 54  # pixels below the axis, whatever the height
 FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
@@ -77,6 +78,7 @@ def template(theme: str) -> go.layout.Template:
                 "y": -0.18,
                 "yanchor": "top",
                 "x": 0,
+                "xref": "container",  # the whole width, beside long names on the axis too
                 "font": {"color": look.ink},
             },
             "hoverlabel": {

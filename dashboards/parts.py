@@ -169,6 +169,13 @@ def empty(text: str, what: str) -> html.Div:
     return html.Div([html.Strong(text), html.P(what)], className="panel empty")
 
 
+def undivided(wanted: Filter, what: str) -> html.P | None:
+    """Which figures are of the whole use case, where only a part of it was asked for."""
+    asked = [("model version", wanted.version), ("group", wanted.group)]
+    names = " and ".join(name for name, value in asked if value)
+    return note(f"{what} are of every {names}: they are not counted apart.") if names else None
+
+
 def nothing(wanted: Filter) -> Any:
     """What to say where there is no use case, or no decision in the period; None where there is."""
     if not wanted.use_cases:

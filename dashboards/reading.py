@@ -23,6 +23,9 @@ from dashboards.filters import Filter
 
 KEPT = 64
 GROUP = "group:"
+# Kinds of report whose cells know neither model version nor group, or not all of them: narrowing
+# a part of what they divide would give shares of two different wholes.
+UNDIVIDED = frozenset({"business", "compliance", "drift", "operations"})
 Documents = dict[str, dict[str, Any]]
 
 
@@ -93,6 +96,7 @@ class _Recent:
                 self._kept.popitem(last=False)
 
     def forget(self) -> None:
+        """Keep nothing: the next figures are made from the cells."""
         with self._lock:
             self._kept.clear()
 
@@ -108,7 +112,8 @@ def figures(
     version: str = "",
     group: str = "",
 ) -> Documents:
-    """The documents of some kinds of report, by kind.
+    """The documents of some kinds of report, by kind; those of UNDIVIDED are of every model
+    version and group.
 
     Made from the cells as they are stored: what changed since shows when the worker has counted
     the day again, within a minute.
@@ -127,9 +132,10 @@ def _made(
 ) -> Documents:
     families = {"outcome", *(one for kind in kinds for one in KINDS[kind].families)}
     whole = read_cells(use_case, window, sorted(families), refresh=False)
-    cells: Any = Narrowed(whole, version, group) if version or group else whole
+    narrowed: Any = Narrowed(whole, version, group) if version or group else whole
     made: Documents = {}
     for kind in kinds:
+        cells: Any = whole if kind in UNDIVIDED else narrowed
         facts = facts_of(kind, use_case, window, cells, timezone.now())
         reference = reference_cells(use_case, kind, facts)
         made[kind] = figures_of(kind, cells, facts, reference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,11 @@ def percent(value: float | None, places: int = 1) -> str:
 def points(value: float | None) -> str:
     """A difference of two shares, in percentage points."""
     return NONE if value is None else f"{100 * value:+.1f} pp"
+
+
+def points_in_words(value: float) -> str:
+    """The size of a difference of two shares, for a sentence."""
+    return f"{100 * abs(value):.1f} percentage points"
 
 
 def number(value: float | int | None) -> str:
@@ -43,6 +48,11 @@ def seconds(value: float | None) -> str:
     if value < 172_800:
         return f"{value / 3600:.1f} h"
     return f"{timedelta(seconds=value).days:,} days"
+
+
+def moment(text: str) -> str:
+    """A time of ISO 8601 in UTC, to the minute."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
 def interval(one: Mapping[str, Any], write: Any = percent) -> str:

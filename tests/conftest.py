@@ -20,6 +20,23 @@ from tests import databases
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 CI = os.environ.get("CI") == "true"
+# A worker takes a file at a time, these first, so that none is left alone with a long one.
+LONG = {"browser", "flows", "tasks"}
+
+
+@pytest.hookimpl(trylast=True)  # after the order was drawn
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ONLY_WITH_DATABASE, leave out what never sees the suite's database: for ``tests.run``."""
+    if os.environ.get("ONLY_WITH_DATABASE"):
+        left_out = [item for item in items if not sees_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if sees_database(item)]
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
+def sees_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return "django_db_setup" in fixtures or item.get_closest_marker("django_db") is not None
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -47,12 +64,26 @@ def empty_cache() -> None:
 
 
 @pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database to copy, one for all workers: it takes longer than most files."""
+    folder = tmp_path_factory.getbasetemp()
+    return databases.migrated(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(
-    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: Any,
 ) -> Iterator[None]:
     """The migrated database, for every test: pytest-django makes it only for its own marks."""
+    copied = connection.vendor == "sqlite"
+    if copied:
+        name = connection.settings_dict["TEST"]["NAME"]
+        databases.copy_sqlite(request.getfixturevalue("migrated"), name)
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, keepdb=copied)
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)

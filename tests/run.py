@@ -13,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
 CI = os.environ.get("CI") == "true"
 MOST_REPEATED = 10
-# without a database, or (the browser's server) with one of its own, whichever the suite runs on
+# Without the suite's database: not even collected when it runs on the second one.
 ONCE = [f"--ignore=tests/{name}" for name in ("browser", "metrics", "unit", "vectors")]
+# A worker takes a whole file, since what tests share is made once a file, in the order of conftest.
+BY_FILE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 STANDARD_POSTGRESQL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -56,37 +59,46 @@ def postgresql() -> tuple[str, str]:
     return server.get_uri(), "PostgreSQL embedded"
 
 
-def step(name: str, command: list[str], **environment: str) -> bool:
+def step(name: str, command: list[str], *, beside: bool = False, **environment: str) -> bool:
+    """``beside`` another step it speaks only at its end, so that its words stand together."""
     began = time.monotonic()
-    print(f"== {name}", flush=True)
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
-    print(
-        f"== {name}: {'ok' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s",
-        flush=True,
+    if not beside:
+        print(f"== {name}", flush=True)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE if beside else None,
+        stderr=subprocess.STDOUT if beside else None,
+        text=True,
+        check=False,
     )
+    words = f"\n== {name}\n{done.stdout}" if beside else ""
+    state = "ok" if done.returncode == 0 else "FAILED"
+    print(f"{words}== {name}: {state} in {time.monotonic() - began:.0f} s", flush=True)
     return done.returncode == 0
 
 
 def static_checks() -> list[bool]:
     tool = Path(PYTHON).parent
     return [
-        step("ruff", [str(tool / "ruff"), "check", "."]),
-        step("ruff format", [str(tool / "ruff"), "format", "--check", "."]),
-        step("import layers", [str(tool / "lint-imports"), "--no-cache"]),
-        step("mypy", [str(tool / "mypy")]),
+        step("ruff", [str(tool / "ruff"), "check", "."], beside=True),
+        step("ruff format", [str(tool / "ruff"), "format", "--check", "."], beside=True),
+        step("import layers", [str(tool / "lint-imports"), "--no-cache"], beside=True),
+        step("mypy", [str(tool / "mypy")], beside=True),
     ]
 
 
-def suite(name: str, database: str, unsteady: list[str], *options: str) -> bool:
-    """Every test on one database, two at a time; the few that failed run once more, alone.
+def suite(name: str, database: str, unsteady: list[str], *options: str, **environment: str) -> bool:
+    """The tests on one database, two files at a time; the few that failed run once more, alone.
 
     Some wait for browsers, workers and threads that share the machine. One that passes only then
     is named in the last lines; one that fails again has failed.
     """
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "failed"
-        environment = {"TEST_DATABASE": database, "FAILED_TESTS": str(listed)}
-        whole = [PYTHON, "-m", "pytest", "-n", "2", *options, *sys.argv[1:]]
+        environment |= {"TEST_DATABASE": database, "FAILED_TESTS": str(listed)}
+        whole = [PYTHON, "-m", "pytest", *BY_FILE, *options, *sys.argv[1:]]
         if step(f"tests on {name}", whole, **environment):
             return True
         failed = listed.read_text().splitlines() if listed.exists() else []
@@ -102,10 +114,16 @@ def suite(name: str, database: str, unsteady: list[str], *options: str) -> bool:
 def main() -> int:
     url, described = postgresql()
     unsteady: list[str] = []
-    results = static_checks() if not sys.argv[1:] else []
-    results.append(suite("SQLite", "sqlite", unsteady))
-    once = [] if sys.argv[1:] else ONCE
-    results.append(suite("PostgreSQL", url, unsteady, *once))
+    if sys.argv[1:]:
+        results = [suite("SQLite", "sqlite", unsteady), suite("PostgreSQL", url, unsteady)]
+    else:
+        with ThreadPoolExecutor(1) as threads:  # mypy alone would leave a core idle
+            checks = threads.submit(static_checks)
+            results = [
+                suite("SQLite", "sqlite", unsteady),
+                suite("PostgreSQL", url, unsteady, *ONCE, ONLY_WITH_DATABASE="1"),
+                *checks.result(),
+            ]
     brokers = {"Redis": listens(6379), "RabbitMQ": listens(5672)}
     browser = shutil.which("chromium") or ""
     print(f"databases: SQLite, {described}")

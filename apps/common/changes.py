@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from django.contrib.auth import get_user_model
 
 from apps.common.models import TrackedModel
 
 VERBS = {"+": "created", "~": "changed", "-": "ended"}
 HIDDEN = frozenset({"password", "key_hash", "credential_fingerprint"})
 LIMIT = 100
+PERSON = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in a field such as proposed_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,24 @@ def _names_of_references(model: type[TrackedModel], changes: list[list[Any]]) ->
     for change in (change for found in changes for change in found):
         if model._meta.get_field(change.field).is_relation:
             keys.setdefault(change.field, set()).update({change.old, change.new} - {None})
-    names: dict[Any, str] = {}
+    names: dict[Any, str] = _names_of_people(changes)
     for field, wanted in keys.items():
         target: Any = model._meta.get_field(field).related_model
         names |= {key: str(held) for key, held in target._default_manager.in_bulk(wanted).items()}
     return names
+
+
+def _names_of_people(changes: list[list[Any]]) -> dict[Any, str]:
+    """Id -> name of the people whose ids fields such as ``proposed_by`` hold as text."""
+    values = {
+        value
+        for change in (change for found in changes for change in found)
+        if change.field.endswith("_by")
+        for value in (change.old, change.new)
+        if isinstance(value, str) and PERSON.fullmatch(value)
+    }
+    people: Any = get_user_model()._default_manager
+    return {str(key): str(one) for key, one in people.in_bulk(values).items()} if values else {}
 
 
 def _entry(row: Any, changes: list[Any], names: dict[Any, str]) -> ChangeEntry:
@@ -70,18 +86,46 @@ def _entry(row: Any, changes: list[Any], names: dict[Any, str]) -> ChangeEntry:
         actor_kind=row.history_user_kind,
         verb=VERBS[row.history_type],
         reason=row.history_change_reason,
-        fields=[
-            FieldChange(c.field, _shown(c.field, c.old, names), _shown(c.field, c.new, names))
-            for c in changes
-        ],
+        fields=[part for change in changes for part in _parts(change, names)],
     )
 
 
-def _shown(field: str, value: Any, names: dict[Any, str]) -> str:
-    if field in HIDDEN:
-        return "not shown"
+def _parts(change: Any, names: Mapping[Any, str]) -> Iterator[FieldChange]:
+    """One line a field; of a list or an object one line for each of its parts that differs."""
+    field, before, after = change.field, change.old, change.new
+    if not any(isinstance(value, (list, dict)) for value in (before, after)) or field in HIDDEN:
+        yield FieldChange(field, _shown(field, before, names), _shown(field, after, names))
+        return
+    old, new = dict(_flat(before)), dict(_flat(after))
+    for path in dict.fromkeys([*old, *new]):
+        if old.get(path) != new.get(path):
+            name = f"{field}: {path}" if path else field
+            yield FieldChange(name, old.get(path, "empty"), new.get(path, "empty"))
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(where it stands in words, its text) of each value in lists and objects; rows of a list by
+    their name, else by their number."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            yield from _flat(held, f"{path} {key}".strip())
+    elif isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
+        for number, row in enumerate(value, 1):
+            name = row.get("name") if isinstance(row, dict) else None
+            yield from _flat(row, f"{path} {name or number}".strip())
+    elif isinstance(value, list):
+        yield path, ", ".join(_text(one) for one in value) or "empty"
+    else:
+        yield path, _text(value)
+
+
+def _text(value: Any) -> str:
     if value is None or value == "":
         return "empty"
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False)
-    return names.get(value) or str(value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _shown(field: str, value: Any, names: Mapping[Any, str]) -> str:
+    if field in HIDDEN:
+        return "not shown"
+    return names.get(value) or _text(value)

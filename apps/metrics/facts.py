@@ -79,8 +79,16 @@ def _nothing(asked: Asked) -> Facts:
 
 def _of_bias(asked: Asked) -> Facts:
     keys = asked.cells.table("reviews", "cells").texts["reviewer"].names
-    drawn = {"draws": DRAWS, "seed": SEED, "smallest": SMALLEST, "left_out": {}}
-    return {**drawn, "people": names_of(keys)}
+    drawn = {"draws": DRAWS, "seed": SEED, "smallest": SMALLEST}
+    return {**drawn, "left_out": left_out_of(asked.use_case), "people": names_of(keys)}
+
+
+def left_out_of(use_case: UseCase) -> dict[str, dict[str, str]]:
+    """Attribute (or attributes joined by " & ") -> group left out of the ratios -> why."""
+    found: dict[str, dict[str, str]] = {}
+    for row in use_case.left_out:
+        found.setdefault(row["attribute"], {})[row["group"]] = row["reason"]
+    return found
 
 
 def _of_drift(asked: Asked) -> Facts:
@@ -101,6 +109,7 @@ def _of_reviewers(asked: Asked) -> Facts:
         "seed": SEED,
         "people": names_of(keys),
         "practice": practice_of(asked.use_case, keys, asked.now),
+        "hasty_seconds": asked.use_case.hasty_seconds,
     }
 
 

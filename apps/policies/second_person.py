@@ -19,11 +19,18 @@ UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a person'
 
 
 class Known(NamedTuple):
-    """Who stands behind an actor's id; ``holder``: the login of the person who holds a key."""
+    """Who stands behind an actor's id; ``holder``: the login of the person who holds a key;
+    ``called``: what people call them, where that is known."""
 
     kind: ActorKind
     name: str
     holder: str = ""
+    called: str = ""
+
+    @property
+    def words(self) -> str:
+        """For a reader."""
+        return self.called or self.name
 
     @property
     def logins(self) -> set[str]:
@@ -36,11 +43,11 @@ def actors_known(ids: Iterable[str]) -> dict[str, Known]:
     """Actor id -> kind and login (a program's: its key's name). Two queries for any number."""
     wanted = {one for one in ids if one}
     keys = [one for one in wanted if UUID_TEXT.fullmatch(one)]
-    people = User.objects.filter(pk__in=keys).values_list("pk", "username")
+    people = User.objects.filter(pk__in=keys).values_list("pk", "username", "name")
     programs = ServiceKey.objects.filter(pk__in=keys).values_list(
         "pk", "name", "issued_to__username"
     )
-    found = {str(pk): Known("person", name) for pk, name in people}
+    found = {str(pk): Known("person", login, called=name) for pk, login, name in people}
     found |= {str(pk): Known("program", name, holder or "") for pk, name, holder in programs}
     for one in wanted - found.keys():
         kind, _, name = one.partition(":")

@@ -30,6 +30,8 @@ DEFINITION = (
     "cost_model",
     "reason_codes",
     "calendar",
+    "left_out",
+    "hasty_seconds",
     "reference_from",
     "reference_to",
     "retention_days",
@@ -40,6 +42,8 @@ JSON_HELP = {
     "features": 'Such as [{"name": "income", "type": "number"}]; or category, boolean, text, date.',
     "subject_attributes": 'Such as [{"name": "sex", "type": "category", "protected": true}].',
     "reason_codes": 'What a verdict may be given for, such as ["income", "identity"].',
+    "left_out": 'Groups left out of the ratios of a bias audit, such as [{"attribute": "race", '
+    '"group": "other", "reason": "1.6 % of the applicants"}].',
     "calendar": 'Business hours, such as {"timezone": "Europe/Paris", "hours": {"0": [["09:00", '
     '"17:00"]]}}, Monday being 0; empty: round the clock.',
     "cost_model": 'Such as {"currency": "EUR", "review_cost_per_hour": "40.00"}.',

@@ -75,6 +75,15 @@ class UseCase(TrackedModel):
     calendar = StoredJSONField(
         null=True, blank=True, help_text="Business hours; none: round the clock."
     )
+    left_out = StoredJSONField(
+        default=list, blank=True, help_text="Groups left out of a bias audit's ratios, and why."
+    )
+    hasty_seconds = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3_600)],
+        help_text="A confirmation below it is hasty; none: from the blind reviews' times.",
+    )
     reference_from = models.DateField(null=True, blank=True)
     reference_to = models.DateField(null=True, blank=True)
     retention_days = models.PositiveIntegerField(

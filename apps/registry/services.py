@@ -13,6 +13,7 @@ from apps.common.actor import Actor
 from apps.common.errors import BadInput, Conflict, FieldError
 from apps.common.saving import checked_reason, checked_save, pointer_to, refuse_unstorable
 from apps.registry.guards import objections, use_case_lock
+from apps.registry.left_out import left_out_faults
 from apps.registry.models import AISystem, DecisionRight, Lifecycle, ModelVersion, UseCase
 from apps.registry.validation import definition_faults, shown, type_faults
 
@@ -64,12 +65,21 @@ def use_case_definition(use_case: UseCase) -> dict[str, Any]:
     )
     return {
         name: getattr(use_case, name)
-        for name in (*names, "cost_model", "reference_from", "reference_to", "reason_codes")
+        for name in (
+            *names,
+            "cost_model",
+            "reference_from",
+            "reference_to",
+            "reason_codes",
+            "left_out",
+        )
     }
 
 
 def _check_and_save(use_case: UseCase, actor: Actor, reason: str) -> UseCase:
-    faults = definition_faults(use_case_definition(use_case)) or objections(use_case)
+    definition = use_case_definition(use_case)
+    faults = [*definition_faults(definition), *left_out_faults(definition)]
+    faults = faults or objections(use_case)
     if faults:
         raise BadInput(faults)
     return checked_save(use_case, actor=actor, reason=reason)

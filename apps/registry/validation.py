@@ -65,6 +65,9 @@ def _type_wanted(name: str, value: object) -> str:
         return "" if isinstance(value, str) else "text"
     if name == "retention_days":
         return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+    if name == "hasty_seconds":
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if value is None or whole else "a whole number or null"
     if name == "tolerance":
         return "" if _is_tolerance(value) else "a decimal that is 0 or more"
     if name in DATES:
@@ -103,7 +106,7 @@ def definition_faults(data: dict[str, Any]) -> list[FieldError]:
     ]
 
 
-def _is_name(value: object) -> bool:
+def is_name(value: object) -> bool:
     return isinstance(value, str) and value.strip() != "" and len(value) <= MAX_NAME
 
 
@@ -133,7 +136,7 @@ def _label_faults(data: dict[str, Any]) -> Iterator[FieldError]:
             "/labels", f"{shown(labels)}: a use case of kind 'label' needs two labels or more"
         )
     for i, label in enumerate(labels):
-        if not _is_name(label):
+        if not is_name(label):
             yield FieldError(
                 f"/labels/{i}", f"{shown(label)} is not a label: text of 1 to {MAX_NAME} characters"
             )
@@ -150,7 +153,7 @@ def _reason_code_faults(codes: object) -> Iterator[FieldError]:
         yield FieldError("/reason_codes", f"must be a list of at most {MAX_REASON_CODES} codes")
         return
     for i, code in enumerate(codes):
-        if not _is_name(code) or len(code) > MAX_REASON_CODE:
+        if not is_name(code) or len(code) > MAX_REASON_CODE:
             detail = f"is not a reason code: text of 1 to {MAX_REASON_CODE} characters"
             yield FieldError(f"/reason_codes/{i}", f"{shown(code)} {detail}")
         elif code in codes[:i]:
@@ -174,7 +177,7 @@ def _schema_faults(pointer: str, schema: object) -> Iterator[FieldError]:
 
 def _entry_faults(at: str, entry: dict[str, Any], seen: set[str]) -> Iterator[FieldError]:
     name, kind = entry.get("name"), entry.get("type")
-    if not _is_name(name):
+    if not is_name(name):
         yield FieldError(
             f"{at}/name", f"{shown(name)} is not a name: text of 1 to {MAX_NAME} characters"
         )

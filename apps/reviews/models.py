@@ -31,6 +31,14 @@ SEAT_STATES = [(s, s) for s in ("free", "leased", "done", "closed")]
 STAGES = [("review", "review"), ("adjudication", "adjudication")]
 
 
+def _reference(to: Any, name: str = "+", *, indexed: bool = False) -> Any:
+    """Of a row that arrives with its decision: checked by a trigger, a statement at once, and not
+    by a foreign key, row by row."""
+    return models.ForeignKey(
+        to, models.PROTECT, related_name=name, db_index=indexed, db_constraint=False
+    )
+
+
 def _person(*, null: bool = False) -> Any:
     return models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=null, related_name="+", db_index=False
@@ -46,8 +54,8 @@ class ReviewTask(TrackedModel):
 
     record_use_case = "use_case_id"
 
-    use_case = models.ForeignKey(UseCase, models.PROTECT, related_name="+", db_index=False)
-    decision = models.ForeignKey(Decision, models.PROTECT, related_name="tasks")
+    use_case = _reference(UseCase)
+    decision = _reference(Decision, "tasks", indexed=True)
     kind = models.CharField(max_length=8, choices=KINDS)
     status = models.CharField(max_length=9, choices=TASK_STATUSES)
     reviews_required = models.PositiveSmallIntegerField()
@@ -96,10 +104,10 @@ class Seat(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    task = models.ForeignKey(ReviewTask, models.PROTECT, related_name="seats", db_index=False)
+    task = _reference(ReviewTask, "seats")
     number = models.PositiveSmallIntegerField()
     stage = models.CharField(max_length=12, choices=STAGES, default="review")
-    pool = models.ForeignKey(Pool, models.PROTECT, related_name="+", db_index=False)
+    pool = _reference(Pool)
     rank = models.DateTimeField()
     state = models.CharField(max_length=6, choices=SEAT_STATES, default="free")
     assigned_to = _person(null=True)

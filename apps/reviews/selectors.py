@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -103,13 +103,18 @@ def rank_parts_of(task: ReviewTask) -> RankParts:
     return rank_parts(task.created_at, task.due_at, use_case.risk_tier, decision.confidence, stake)
 
 
-def queue_states(now: datetime, slugs: Collection[str] | None = None) -> list[QueueState]:
+def queue_states(
+    now: datetime, slugs: Collection[str] | None = None, checked: User | None = None
+) -> list[QueueState]:
     """Each use case with something waiting, or with verdicts in the last day; by name.
 
-    Ten queries whatever the length of the queue and the number of use cases.
+    Eleven queries whatever the length of the queue and the number of use cases. ``checked``: whose
+    own known answers count as if the queue had given them.
     """
     limits = time_limits(slugs)
     tasks, seats = _task_counts(now, slugs, limits), _seat_counts(slugs)
+    for slug, own in checks_held(checked).items():
+        seats.get(slug, {}).update(_as_of_the_queue(seats.get(slug, {}), own))
     ages, outlooks = _ages(now, slugs), _outlooks(now, slugs, limits)
     names = sorted({*tasks, *seats, *outlooks})
     nothing: Any = {}
@@ -237,6 +242,32 @@ def _seat_counts(slugs: Collection[str] | None) -> dict[str, dict[str, Any]]:
         assigned=Count("pk", filter=Q(state="free", assigned_to__isnull=False)),
     )
     return {row["name"]: row for row in counted}
+
+
+class ChecksHeld(NamedTuple):
+    """How many known answers and practice cases one person has in a use case: at work, given back."""
+
+    held: int
+    given: int
+
+
+def checks_held(person: User | None) -> dict[str, ChecksHeld]:
+    """By use case; of nobody, none."""
+    if person is None:
+        return {}
+    held = Q(holder=person, state="leased")
+    given = Q(assigned_to=person, state="free")
+    rows = Seat.objects.filter(held | given, task__status="open").exclude(task__kind__in=ASKING)
+    counted = rows.values(name=F("pool__use_case")).annotate(
+        held=Count("pk", filter=held), given=Count("pk", filter=given)
+    )
+    return {row["name"]: ChecksHeld(row["held"], row["given"]) for row in counted}
+
+
+def _as_of_the_queue(row: Mapping[str, Any], own: ChecksHeld) -> dict[str, int]:
+    """The case that a known answer came instead of is free still."""
+    free, assigned = row.get("free", 0), row.get("assigned", 0)
+    return {"free": max(0, free - own.held), "assigned": max(0, assigned - own.given)}
 
 
 def _ages(now: datetime, slugs: Collection[str] | None) -> dict[str, dict[int, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -13,11 +14,14 @@ from apps.accounts.callers import Caller
 from apps.accounts.models import User
 from apps.audit.selectors import leaf_index_of, visible_leaves
 from apps.common.errors import PlatformError
+from apps.decisions.models import Decision
 from apps.registry.models import UseCase
 from apps.web.decisions.access import visible_decisions, visible_names
 from apps.web.decisions.listing import WINDOW
+from apps.workflow.desk.closed import closed_to
 
 MOST: Final = 10  # of each sort
+WAITS: Final = "waits for your answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,21 @@ def _decisions(caller: Caller, text: str) -> list[Hit]:
     if not exact:
         newest = rows.order_by("-pk").values("pk")[:WINDOW]
         found = list(rows.filter(pk__in=newest, external_id__icontains=text).order_by("-pk")[:MOST])
+    closed = closed_to(caller, [one.pk for one in found])
     return [
         Hit(
             "Decision",
             one.external_id,
-            f"{names.get(one.use_case_id, one.use_case_id)}, {one.lane}, {one.status}",
+            ", ".join([names.get(one.use_case_id, one.use_case_id), *_state(one, closed)]),
             reverse("decision", args=[one.pk]),
             exact=bool(exact),
         )
         for one in found
     ]
+
+
+def _state(decision: Decision, closed: Container[UUID]) -> list[str]:
+    return [WAITS] if decision.pk in closed else [decision.lane, decision.status]
 
 
 def _use_cases(caller: Caller, text: str) -> list[Hit]:

@@ -20,6 +20,7 @@ from apps.decisions.selectors import (
     with_content,
 )
 from apps.reviews.models import ReviewTask
+from apps.reviews.selectors import ASKING
 from apps.workflow.taken import Asked, Written
 
 
@@ -33,15 +34,15 @@ class FirstState(NamedTuple):
 
 def answer(decision: Decision) -> dict[str, Any]:
     """The decision as it stands now, with what a sender may act on."""
-    tasks = ReviewTask.objects.filter(decision=decision).order_by("created_at", "id")
-    return _standing(decision, tasks.last())
+    tasks = ReviewTask.objects.filter(decision=decision, kind__in=ASKING)
+    return _standing(decision, tasks.order_by("created_at", "id").last())
 
 
 def answers(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, dict[str, Any]]]:
     """The same for a page of decisions, in three queries whatever their number."""
     found = with_content(decisions)
-    tasks = ReviewTask.objects.filter(decision__in=found).order_by("created_at", "id")
-    newest = {task.decision_id: task for task in tasks}
+    tasks = ReviewTask.objects.filter(decision__in=found, kind__in=ASKING)
+    newest = {task.decision_id: task for task in tasks.order_by("created_at", "id")}
     return ((decision, _standing(decision, newest.get(decision.pk))) for decision in found)
 
 

@@ -101,10 +101,10 @@ class Recorder:
             self._write_mandate_uses()
         others: list[Prepared] = []
         with inserted_together(max(len(self.ids), self._seats_each() * len(tasks))):
+            self._write_decisions(lambda: others.extend(self._others()))
             if seats is not None:
                 self._write_tasks(tasks)
                 insert_prepared(seats)
-            self._write_decisions(lambda: others.extend(self._others()))
             for prepared in others:
                 insert_prepared(prepared)
             answered = None if last is None else last.sent()

@@ -39,7 +39,7 @@ def nannyml(reference: pd.DataFrame, current: pd.DataFrame) -> int:
 
     made = UnivariateDriftCalculator(column_names=list(reference.columns))
     found = made.fit(reference).calculate(current)
-    return len({one.column_name for one in found})
+    return len(set(found.to_df().columns.get_level_values(0)) - {"chunk"})
 
 
 PEERS = {"evidently": evidently, "nannyml": nannyml}

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.look import THEMES, blank, by_time
+from dashboards.look import SHARES, THEMES, blank, by_time
 
 Document = Mapping[str, Any]
 SIDES = (
@@ -23,7 +23,7 @@ def sides(accuracy: Document, theme: str) -> go.Figure:
     figure = blank(theme, height=240)
     shown = [(label, accuracy[key]) for key, label in SIDES]
     figure.add_trace(_dots([label for label, _ in shown], [one for _, one in shown], theme))
-    figure.update_xaxes(tickformat=".0%", maxallowed=1.01, title="accuracy, with 95 % interval")
+    figure.update_xaxes(tickformat=SHARES, maxallowed=1.01, title="accuracy, with 95 % interval")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 
@@ -83,8 +83,8 @@ def calibration(ece: Document, theme: str) -> go.Figure:
         )
     )
     low = min([0.5, *(min(one["confidence"], one["accuracy"]) for one in bins)])
-    figure.update_xaxes(tickformat=".0%", title="mean confidence", range=[low - 0.03, 1.02])
-    figure.update_yaxes(tickformat=".0%", title="share right", range=[low - 0.03, 1.02])
+    figure.update_xaxes(tickformat=SHARES, title="mean confidence", range=[low - 0.03, 1.02])
+    figure.update_yaxes(tickformat=SHARES, title="share right", range=[low - 0.03, 1.02])
     return figure
 
 
@@ -147,7 +147,7 @@ def over_time(periods: Sequence[Document], theme: str) -> go.Figure:
                 hovertemplate="%{x}: %{y:.1%} (n = %{customdata:,})<extra>" + label + "</extra>",
             )
         )
-    figure.update_yaxes(tickformat=".0%", title="accuracy")
+    figure.update_yaxes(tickformat=SHARES, title="accuracy")
     return by_time(figure)
 
 
@@ -156,6 +156,6 @@ def segments(found: Document, theme: str) -> go.Figure:
     names = list(found)
     figure = blank(theme, height=max(200, 70 + 30 * len(names)))
     figure.add_trace(_dots(names, [found[name]["combined"] for name in names], theme, 1))
-    figure.update_xaxes(tickformat=".0%", title="accuracy of what took effect")
+    figure.update_xaxes(tickformat=SHARES, title="accuracy of what took effect")
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     return figure

@@ -22,7 +22,7 @@ from dashboards.parts import (
     verdict,
 )
 from dashboards.reading import of_filter
-from dashboards.words import interval, number, percent, points, small
+from dashboards.words import interval, label, number, percent, points, small
 
 Document = Mapping[str, Any]
 SEGMENTS = {"version": "Model version", "lane": "Lane"}
@@ -85,7 +85,7 @@ def team(found: Document) -> Any:
 
 def _sides(found: Document, theme: str) -> Any:
     rows = [
-        (label, percent(found[key]["value"], 2), small(found[key])) for key, label in figures.SIDES
+        (side, percent(found[key]["value"], 2), small(found[key])) for key, side in figures.SIDES
     ]
     return chart(
         "Who is right how often",
@@ -145,8 +145,8 @@ def _confusion(found: Document, theme: str) -> Any:
     if not side["labels"]:
         return None
     rows = [
-        (label, *(number(c) for c in row))
-        for label, row in zip(side["labels"], side["counts"], strict=True)
+        (true, *(number(c) for c in row))
+        for true, row in zip(side["labels"], side["counts"], strict=True)
     ]
     return chart(
         "What is taken for what",
@@ -162,7 +162,7 @@ def _segments(found: Document, theme: str) -> list[Any]:
     for key, values in found["segments"].items():
         if not 1 < len(values) <= MOST:
             continue
-        name = SEGMENTS.get(key, key.removeprefix("group:").capitalize())
+        name = SEGMENTS.get(key, label(key.removeprefix("group:")).capitalize())
         rows = [
             (
                 value,
@@ -188,14 +188,14 @@ def _segments(found: Document, theme: str) -> list[Any]:
 def _classes(found: Document) -> Any:
     rows = [
         (
-            label,
+            given,
             *(
                 f"{percent(one[name]['value'])} {interval(one[name])}"
                 for name in ("precision", "recall")
             ),
             percent(one["f1"]["value"]),
         )
-        for label, one in found["per_class"].items()
+        for given, one in found["per_class"].items()
     ]
     return listed(
         "The AI by label",

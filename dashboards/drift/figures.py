@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from apps.metrics.domain.drift import CategoryFeature, Feature, NumberFeature
 from apps.metrics.domain.histograms import ABOVE, BELOW, CELLS, MISSING
-from dashboards.look import THEMES, blank, by_time
+from dashboards.look import SHARES, THEMES, blank, by_time
 
 BARS = 32
 LEVELS = 12
@@ -56,7 +56,7 @@ def distribution(feature: Feature, theme: str) -> go.Figure:
         )
     figure.update_layout(barmode="group", bargap=0.1, bargroupgap=0)
     figure.update_xaxes(type="category", nticks=6, tickangle=0)
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(tickformat=SHARES)
     return figure
 
 

@@ -21,6 +21,7 @@ from dashboards.parts import (
     period,
     tile,
     tiles,
+    undivided,
 )
 from dashboards.reading import of_filter
 from dashboards.words import NONE, number, percent, points
@@ -50,6 +51,7 @@ def draw(wanted: Filter, theme: str) -> Any:
     reference = found["reference"]
     return [
         period(wanted),
+        undivided(wanted, "These figures"),
         tiles(
             tile(
                 "Drifted",

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.executive.data import Process
-from dashboards.look import THEMES, blank, by_time
+from dashboards.look import SHARES, THEMES, blank, by_time
 
 SIDES = (("ai", "AI alone"), ("human", "People alone"), ("combined", "Combined"))
 MARKS = {"ai": "circle", "human": "square", "combined": "diamond"}
@@ -39,7 +39,7 @@ def accuracy_by_process(found: Sequence[Process], theme: str) -> go.Figure:
                 hovertemplate="%{y}: %{x:.1%} (n = %{customdata:,})<extra>" + label + "</extra>",
             )
         )
-    figure.update_xaxes(tickformat=".0%", maxallowed=1.01, title="accuracy, with 95 % interval")
+    figure.update_xaxes(tickformat=SHARES, maxallowed=1.01, title="accuracy, with 95 % interval")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_layout(scattermode="group", scattergap=0.6)
     return figure

@@ -31,6 +31,7 @@ from dashboards.parts import (
     period,
     tile,
     tiles,
+    undivided,
 )
 from dashboards.words import NONE, interval, money, number, percent, points, small
 
@@ -60,6 +61,7 @@ def draw(wanted: Filter, theme: str) -> Any:
     frame = by_period(found)
     return [
         period(wanted),
+        undivided(wanted, "Decisions, automation, compliance and money"),
         html.Ul([html.Li(one) for one in sentences(found)], className="sentences panel"),
         tiles(*_tiles(found)),
         charts(

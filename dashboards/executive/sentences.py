@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboards.executive.data import Process
-from dashboards.words import percent, points
+from dashboards.words import percent, points_in_words
 
 SHOWN = 0.005  # changes below half a percentage point are not told
 
@@ -61,8 +61,8 @@ def _change(found: Sequence[Process]) -> str:
     went = "rose" if change > 0 else "fell"
     now = one.now["accuracy"]["combined"]["value"]
     return (
-        f"The accuracy of what took effect {went} most in {one.use_case.name}, by {points(change)} to "
-        f"{percent(now)}{_because(one, change)}."
+        f"The accuracy of what took effect {went} most in {one.use_case.name}, by "
+        f"{points_in_words(change)} to {percent(now)}{_because(one, change)}."
     )
 
 

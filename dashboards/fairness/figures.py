@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.look import THEMES, blank
+from dashboards.look import SHARES, THEMES, blank
 
 Document = Mapping[str, Any]
 SIDES = (("ai", "AI's output", "circle"), ("final", "what took effect", "diamond"))
@@ -39,7 +39,7 @@ def rates(groups: Mapping[str, Mapping[str, Document]], rate: str, theme: str) -
             )
         )
     figure.update_layout(scattermode="group", scattergap=0.5)
-    figure.update_xaxes(tickformat=".0%", maxallowed=1.01, title="share, with 95 % interval")
+    figure.update_xaxes(tickformat=SHARES, maxallowed=1.01, title="share, with 95 % interval")
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     return figure
 

@@ -8,6 +8,7 @@ from typing import Any
 from dash import html
 
 from dashboards.fairness import figures
+from dashboards.fairness.law import local_law
 from dashboards.filters import Filter
 from dashboards.frame import page
 from dashboards.parts import (
@@ -24,14 +25,23 @@ from dashboards.parts import (
     verdict,
 )
 from dashboards.reading import of_filter
-from dashboards.words import NONE, interval, number, percent, points, small
+from dashboards.words import (
+    NONE,
+    interval,
+    label,
+    number,
+    percent,
+    points,
+    points_in_words,
+    small,
+)
 
 Document = Mapping[str, Any]
 RATES = (
     ("selection_rate", "Given the favourable label"),
-    ("accuracy", "Right answers, by group"),
-    ("fpr", "False alarms, by group"),
-    ("fnr", "Misses, by group"),
+    ("accuracy", "Right answers"),
+    ("fpr", "False alarms"),
+    ("fnr", "Misses"),
 )
 MOST = 24
 
@@ -67,13 +77,18 @@ def draw(wanted: Filter, theme: str) -> Any:
     ]
 
 
+def in_words(name: str) -> str:
+    """An attribute, or several that are crossed: "age band and sex"."""
+    return label(name.replace("&", " and "))
+
+
 def _attribute(name: str, found: Document, theme: str) -> list[Any]:
     sides = {side: found[side].get(name) for side in ("ai", "final")}
     if sides["final"] is None:
         return []
     groups = {side: one["groups"] for side, one in sides.items()}
     parts: list[Any] = [
-        html.H2(f"By {name.replace('&', 'and')}", className="sub"),
+        html.H2(f"By {in_words(name)}", className="sub"),
         _change(name, found, sides),
     ]
     parts.append(
@@ -100,6 +115,7 @@ def _attribute(name: str, found: Document, theme: str) -> list[Any]:
         shown = RATES if "&" not in name else RATES[:1]
         parts.append(charts(*(_chart(title, rate, groups, name, theme) for rate, title in shown)))
     parts.append(_four_fifths(name, sides))
+    parts.append(local_law(name, found["local_law_144"]))
     return parts
 
 
@@ -118,7 +134,7 @@ def _chart(title: str, rate: str, groups: Mapping[str, Any], name: str, theme: s
     return chart(
         title,
         figures.rates(groups, rate, theme),
-        f"{title} by {name}: the AI's output beside what took effect.",
+        f"{title}, by {in_words(name)}: the AI's output beside what took effect.",
         ("Group", "Decisions", "AI's output", "What took effect", ""),
         rows,
     )
@@ -131,9 +147,9 @@ def _change(name: str, found: Document, sides: Document) -> Any:
         why = sides["final"]["demographic_parity_difference"].get("why", "a side has no figure")
         return verdict("What oversight changed cannot be told.", str(why), "warn")
     body = (
-        f"Between the groups farthest apart, favourable shares differ by {points(change['ai'])} in "
-        "the AI's output "
-        f"and by {points(change['final'])} in what took effect."
+        f"Between the groups farthest apart, favourable shares differ by "
+        f"{points_in_words(change['ai'])} in the AI's output and by "
+        f"{points_in_words(change['final'])} in what took effect."
     )
     if change["change"] <= -0.005:
         return verdict("Oversight made the gap smaller.", body, "good")
@@ -144,12 +160,12 @@ def _change(name: str, found: Document, sides: Document) -> Any:
 
 def _four_fifths(name: str, sides: Document) -> Any:
     rows = []
-    for side, label in (("ai", "AI's output"), ("final", "What took effect")):
+    for side, whose in (("ai", "AI's output"), ("final", "What took effect")):
         rule = sides[side]["four_fifths"]
         for group, one in rule["groups"].items():
             rows.append(
                 (
-                    f"{label}: {group}",
+                    f"{whose}: {group}",
                     rule["reference"],
                     ratio(one["impact_ratio"]["value"]),
                     small(one["impact_ratio"], ratio),
@@ -159,7 +175,7 @@ def _four_fifths(name: str, sides: Document) -> Any:
                 )
             )
     return listed(
-        f"Four-fifths rule, by {name}",
+        f"Four-fifths rule, by {in_words(name)}",
         ("Group", "Against", "Ratio", "Interval and n", "Below 4/5", "p (two-sided)", ""),
         rows,
         "29 CFR 1607.4(D): a ratio below four fifths is a reason to look, and neither proof nor "
@@ -172,7 +188,7 @@ def _reviewers(found: Document) -> Any:
     rows: list[tuple[float, tuple[str, ...]]] = []
     for one in found["by_reviewer"]["reviewers"]:
         for attribute, gap in one["gaps"].items():
-            row = (one["reviewer"], attribute, number(one["n"]))
+            row = (one["reviewer"], in_words(attribute), number(one["n"]))
             low = -1.0 if gap["low"] is None else float(gap["low"])
             rows.append((low, (*row, points(gap["value"]), small(gap, points))))
     shown = [row for _low, row in sorted(rows, key=lambda entry: -entry[0])]

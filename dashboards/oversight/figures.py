@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.look import THEMES, blank
+from dashboards.look import SHARES, THEMES, blank
 
 Document = Mapping[str, Any]
 Marks = Sequence[tuple[str, Document, str]]
@@ -45,8 +45,8 @@ def accuracy(points: Sequence[Document], marks: Marks, theme: str) -> go.Figure:
             )
         )
     _mark(figure, marks, "accuracy_single", theme)
-    figure.update_xaxes(tickformat=".0%", title="share that people review")
-    figure.update_yaxes(tickformat=".1%", title="expected accuracy")
+    figure.update_xaxes(tickformat=SHARES, title="share that people review")
+    figure.update_yaxes(tickformat=SHARES, title="expected accuracy")
     return figure
 
 
@@ -86,7 +86,7 @@ def cost(points: Sequence[Document], marks: Marks, currency: str, theme: str) ->
         )
     )
     _mark(figure, marks, "cost", theme)
-    figure.update_xaxes(tickformat=".0%", title="share that people review")
+    figure.update_xaxes(tickformat=SHARES, title="share that people review")
     figure.update_yaxes(title=f"{currency} per decision", rangemode="tozero")
     return figure
 
@@ -107,6 +107,6 @@ def impact(points: Sequence[Document], theme: str) -> go.Figure:
             )
         )
     figure.add_hline(y=0.8, line={"color": look.quiet, "dash": "dot", "width": 1})
-    figure.update_xaxes(tickformat=".0%", title="share that people review")
+    figure.update_xaxes(tickformat=SHARES, title="share that people review")
     figure.update_yaxes(title="lowest over highest favourable share")
     return figure

@@ -22,6 +22,7 @@ from dashboards.parts import (
     period,
     tile,
     tiles,
+    undivided,
     verdict,
 )
 from dashboards.reading import of_filter
@@ -52,6 +53,7 @@ def draw(wanted: Filter, theme: str) -> Any:
         marks.append(("recommended", best, "star"))
     return [
         period(wanted),
+        undivided(wanted, "These figures"),
         _recommended(best, now, found["n"], currency),
         tiles(
             tile(
@@ -111,19 +113,35 @@ def nearest(points: Any, share: float) -> Document:
 def _recommended(best: Document, now: Document, n: int, currency: str) -> Any:
     if best.get("review_share") is None:
         return verdict("No point can be recommended.", str(best.get("why")), "warn")
-    threshold = (
-        "every decision" if best["threshold"] is None else f"what is below {best['threshold']:.4f}"
-    )
     body = (
-        f"Reviewing {threshold} ({percent(best['reviewed'] / n, 0)} of decisions, "
+        f"Reviewing {_what(best)} ({percent(best['reviewed'] / n, 0)} of decisions, "
         f"{percent(now['reviewed'] / n, 0)} now): "
         f"expected accuracy {percent(best['accuracy_single'], 2)} "
         f"({percent(now['accuracy_single'], 2)} now), "
         f"{money(best['cost'], currency)} a decision ({money(now['cost'], currency)} now), "
         f"{best['reviewer_hours']:.1f} reviewer hours per 1,000 ({now['reviewer_hours']:.1f} now)."
     )
+    worse = [
+        words
+        for words, falls in (
+            ("less accurate", best["accuracy_single"] < now["accuracy_single"]),
+            ("dearer", float(best["cost"]) > float(now["cost"])),
+        )
+        if falls
+    ]
     head = f"Recommended for the goal of {best['goal']}."
-    return verdict(head, body, "good")
+    if worse:
+        head = f"For the goal of {best['goal']} alone; {' and '.join(worse)} than now."
+    return verdict(head, body, "warn" if worse else "good")
+
+
+def _what(best: Document) -> str:
+    """Which decisions are reviewed at a point."""
+    if best["threshold"] is None:
+        return "every decision"
+    if not best["reviewed"]:
+        return "nothing"
+    return f"what is below {best['threshold']:.4f}"
 
 
 def _impact(points: Any, theme: str) -> Any:

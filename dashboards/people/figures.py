@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.look import THEMES, blank
+from dashboards.look import SHARES, THEMES, blank
 
 Document = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ def known_answers(found: Sequence[Document], theme: str) -> go.Figure:
         )
     )
     figure.update_xaxes(
-        tickformat=".0%", maxallowed=1.01, title="known answers right, with 95 % interval"
+        tickformat=SHARES, maxallowed=1.01, title="known answers right, with 95 % interval"
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     return figure

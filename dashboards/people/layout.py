@@ -22,11 +22,12 @@ from dashboards.parts import (
     period,
     tile,
     tiles,
+    undivided,
     verdict,
 )
 from dashboards.people import figures
 from dashboards.reading import of_filter
-from dashboards.words import NONE, label, number, percent, seconds, small
+from dashboards.words import NONE, label, moment, number, percent, seconds, small
 
 Document = Mapping[str, Any]
 RELIANCE = (
@@ -54,6 +55,7 @@ def draw(wanted: Filter, theme: str) -> Any:
         return [period(wanted), empty("No decision in this period.", "Choose an earlier one.")]
     return [
         period(wanted),
+        undivided(wanted, "Times, lanes, load and edge cases"),
         *_stamping(people),
         tiles(*_tiles(flow, people)),
         charts(_lanes(flow, theme), _load(flow, theme), _times(flow, theme), _known(people, theme)),
@@ -74,7 +76,7 @@ def _tiles(flow: Document, people: Document) -> list[Any]:
         tile(
             "Waiting now",
             number(flow["queue"]["open_tasks"]),
-            f"oldest since {state.get('oldest_at') or NONE}",
+            f"the oldest since {moment(state['oldest_at'])}" if state.get("oldest_at") else "",
         ),
         tile(
             "At risk of their limit",
@@ -144,7 +146,7 @@ def _load(flow: Document, theme: str) -> Any:
     if capacity.get("hours") is not None:
         told += f", {capacity['hours']:.1f} hours of reviewing"
     if people is not None:
-        told += f"; {people} people hold the limit on the busiest day"
+        told += f"; {people} {'person holds' if people == 1 else 'people hold'} the limit on the busiest day"
     return chart(
         "The load to come",
         figures.load_to_come(capacity["days"], theme),

@@ -18,6 +18,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.databases import copy_sqlite
+
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "test-artefacts" / "screenshots"
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
@@ -65,15 +67,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def address(folder: Path, migrated: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     if CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI=true, but there is no Chromium")
         pytest.skip("left out: no Chromium on this machine")
     environment, log = own_environment(folder), folder / "server.log"
     seed = getattr(request.module, "SEED", "tests/browser/seed.py")
-    for command in (["manage.py", "migrate", "-v0"], [seed]):
-        subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
+    copy_sqlite(migrated, folder / "platform.sqlite3")
+    subprocess.run([sys.executable, seed], cwd=ROOT, env=environment, check=True)
     port = free_port()
     made = f"127.0.0.1:{port}"
     whole = getattr(request.module, "WITH_WORKER", False)

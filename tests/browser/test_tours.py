@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
+import time
 import urllib.request
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PASSWORD, Watched
 from tests.browser.desk_acts import answers_of, case_name, next_case
@@ -48,6 +48,15 @@ def call(address: str, secret: str, path: str, body: Any = None) -> dict[str, An
         return dict(json.load(answer))
 
 
+def until(page: Page, found: Locator) -> None:
+    """Look again until it is there: what worker and scheduler do, they do in their own time."""
+    deadline = time.monotonic() + 90
+    while not found.is_visible() and time.monotonic() < deadline:
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(found).to_be_visible()
+
+
 @pytest.fixture
 def secret(folder: Path, address: str) -> str:
     return (folder / "sender.key").read_text()
@@ -70,20 +79,19 @@ def test_the_reviewer_answers_a_case_and_sees_the_day(visit: Any, folder: Path) 
 
 
 def test_the_senior_reviewer_settles_what_was_escalated(visit: Any, folder: Path) -> None:
-    watched = visit("sena")
+    watched = visit("sol")
     page = follow(watched, "senior reviewer", "Settle a disagreement")
     next_case(page)
-    expect(page.get_by_text("The pay slip is of another person.")).to_be_visible()
+    expect(page.get_by_text("The scratch may be older than the panel.")).to_be_visible()
     held = case_name(page)
-    page.locator("[data-label-key='1']").check(force=True)
-    page.locator("#reason-code").select_option(index=1)
-    page.locator("#rationale").fill("The employer confirmed it by telephone.")
+    page.locator("[data-label-key='3']").check(force=True)
+    page.locator("#rationale").fill("The photograph of the delivery shows none.")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".desk-toast", has_text=held)).to_be_visible()
     expect(page.locator(".desk-toast", has_text=held)).to_have_count(0)
-    assert [case for case, _verdict in answers_of(folder, "sena", [held])] == [held]
+    assert answers_of(folder, "sol", [held]) == [(held, "change")]
     follow(watched, "senior reviewer", "See who agrees with whom")
-    expect(page.locator("#content")).to_contain_text("Lou Anders")
+    expect(page.locator("#content")).to_contain_text("Visual inspection")
 
 
 def test_the_risk_lead_changes_a_policy_that_another_approves(
@@ -176,7 +184,7 @@ def test_the_commander_rules_and_issues_and_revokes_a_mandate(
     move = {"use_case": "valve-setpoints", "label": "open", "amount": "700.00"}
     assert send(address, secret, "tour-uncovered", **move)["status"] == "pending"
     follow(watched, "commander", "Issue a mandate")
-    page.get_by_label("Use case").first.select_option("valve-setpoints")
+    page.locator("#new-use-case").select_option("valve-setpoints")
     page.get_by_role("button", name="State what it covers").click()
     page.get_by_label("Name").fill("Night shift")
     page.get_by_label("At most so many decisions").fill("5")
@@ -203,7 +211,7 @@ def test_the_compliance_officer_takes_a_bundle_that_proves_itself(
     page = follow(watched, "compliance officer", "Find a record")
     page.get_by_label("Type").first.select_option("use_case")
     page.get_by_role("button", name="Filter").click()
-    page.locator("tbody th a, tbody td a").first.click()
+    page.locator("tbody th a").first.press("Enter")
     expect(page.get_by_text("Yes, the proof holds.")).to_be_visible()
     follow(watched, "compliance officer", "Verify the trail")
     page.get_by_role("button", name="Verify now").click()
@@ -276,7 +284,7 @@ def test_the_ml_engineers_key_sends_a_decision_that_people_find(visit: Any, addr
     box.fill("tour-loan")
     box.press("Enter")
     expect(page.get_by_role("heading", name="Case tour-loan")).to_be_visible()
-    expect(page.get_by_text(re.compile("record \\d")).first).to_be_visible()  # the worker sealed it
+    until(page, page.locator("[data-verify]").first)  # the worker has sealed it
 
 
 def test_the_administrator_adds_a_person_who_signs_in_and_reviews(
@@ -298,8 +306,8 @@ def test_the_administrator_adds_a_person_who_signs_in_and_reviews(
     form.get_by_label("Reason").fill("joins the desk")
     form.get_by_role("button").click()
     expect(page.get_by_text("Nina Comer is reviewer from now on.")).to_be_visible()
-    follow(watched, "administrator", "Check the installation")
-    expect(page.get_by_text("alive", exact=True)).to_be_visible()
     newcomer = visit("nina")
     follow(newcomer, "reviewer", "Open your queue")
     expect(newcomer.page.get_by_role("heading", name="My queue")).to_be_visible()
+    follow(watched, "administrator", "Check the installation")
+    until(page, page.get_by_text("alive", exact=True))

@@ -23,21 +23,22 @@ PEOPLE = {
     "exe": ("Ellis Roe", "executive"),
     "aud": ("Audrey Itou", "auditor"),
     "rob": ("Rob Lindqvist", "risk_lead"),
+    "sol": ("Sol Amadi", "senior_reviewer"),
 }
 
 
 def escalated() -> None:
     """A case on which its reviewer would not decide alone."""
-    lou = User.objects.get(username="lou")
-    opened = open_next(actor=lou.actor, person=lou, use_case="loan-approval")
+    ivo = User.objects.get(username="ivo")
+    opened = open_next(actor=ivo.actor, person=ivo, use_case="inspection")
     assert opened is not None
     review_submit(
-        actor=lou.actor,
-        person=lou,
+        actor=ivo.actor,
+        person=ivo,
         task_id=opened.task.pk,
         lease=opened.lease,
         submission=Submission(
-            "escalate", opened.case.shown_hash, rationale="The pay slip is of another person."
+            "escalate", opened.case.shown_hash, rationale="The scratch may be older than the panel."
         ),
     )
 
@@ -47,7 +48,8 @@ def seed() -> None:
         person = person_create(
             actor=ACTOR, username=login, name=name, password=PASSWORD, reason="set-up"
         )
-        role_grant(actor=ACTOR, user=person, role=role, reason="set-up")
+        where = "inspection" if login == "sol" else ""
+        role_grant(actor=ACTOR, user=person, role=role, use_case=where, reason="set-up")
     _key, secret = service_key_create(actor=ACTOR, name="sender", role="integration")
     Path(settings.DATA_DIR, "sender.key").write_text(secret)
     escalated()

@@ -199,6 +199,22 @@ def test_version_and_group_narrow_the_figures(person: Person) -> None:
     assert "No decision in this period" in none
 
 
+@pytest.mark.parametrize("slug", FIGURES)
+def test_figures_that_are_not_counted_apart_stay_whole_and_say_so(
+    person: Person, slug: str
+) -> None:
+    decided()  # 40, of which 20 are of the group
+    client = person("executive")
+    answer = shown(asked(client, slug, "?use_case=loan&group=sex%3DF"))
+    says = "of every group: they are not counted apart"
+    assert (says in answer) == (slug in {"executive", "oversight", "people"})
+    assert says not in shown(asked(client, slug, "?use_case=loan"))
+    if slug == "executive":
+        whole = shown(asked(client, slug, "?use_case=loan"))
+        share = re.compile(r"points on the period before|n = 40")
+        assert share.findall(answer) == share.findall(whole) != []
+
+
 def test_the_filter_offers_what_the_decisions_hold(person: Person) -> None:
     decided()
     page = person("executive").get("/dashboards/accuracy/?use_case=loan").content.decode()
@@ -251,7 +267,7 @@ def test_the_sentences_say_what_changed_and_why() -> None:
         "the policy should be looked at."
     )
     assert told[1] == (
-        "The accuracy of what took effect fell most in Loans, by -8.0 pp to 85.0 %: the AI alone went "
+        "The accuracy of what took effect fell most in Loans, by 8.0 percentage points to 85.0 %: the AI alone went "
         "from 90.0 % to 80.0 %."
     )
     assert told[2] == (

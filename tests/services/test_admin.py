@@ -320,6 +320,7 @@ CASE = {
     "tolerance": "0",
     "cost_model": "{}",
     "reason_codes": "[]",
+    "left_out": "[]",
     "calendar": "",
     "retention_days": "365",
     "reason": REASON,

@@ -77,20 +77,31 @@ def test_outcome_cells_are_told_apart_by_version_lane_status_and_group(use_case:
     assert counted(table, columns) == wanted
 
 
-def test_confidence_cells_keep_exact_sums(use_case: UseCase) -> None:
+def test_confidence_cells_hold_every_level(use_case: UseCase) -> None:
     table = read_cells(use_case, Window()).table("confidence")
-    cases = list(read_cases(use_case, Window()))
     wanted: Counter[Any] = Counter()
-    for one in cases:
-        assert one.confidence is not None
-        level, place = round(one.confidence * 10_000), min(int(one.confidence * 15), 14)
-        wanted[one.given, one.truth, level, place, right(one.right)] += 1
-    assert counted(table, ["given", "true", "level", "bin", "right"]) == wanted
-    total = sum(one.confidence or 0 for one in cases)
-    known = [one for one in cases if one.right is not None]
-    square = sum(((one.confidence or 0) - bool(one.right)) ** 2 for one in known)
-    assert table.floats("sum").sum() == pytest.approx(total, rel=1e-12)
-    assert table.floats("square").sum() == pytest.approx(square, rel=1e-12)
+    for one in read_cases(use_case, Window()):
+        level = round((one.confidence or 0) * 10_000)
+        wanted[one.given, one.truth, level, right(one.right)] += 1
+    assert counted(table, ["given", "true", "level", "right"]) == wanted
+
+
+def test_calibration_cells_keep_exact_sums(use_case: UseCase) -> None:
+    table = read_cells(use_case, Window()).table("calibration")
+    known = [one for one in read_cases(use_case, Window()) if one.right is not None]
+    wanted: Counter[Any] = Counter()
+    for one in known:
+        place = min(int((one.confidence or 0) * 15), 14)
+        wanted[one.given, one.truth, place, right(one.right)] += 1
+    assert counted(table, ["given", "true", "bin", "right"]) == wanted
+    off = [(one.confidence or 0) - bool(one.right) for one in known]
+    sums = {
+        "sum": sum(one.confidence or 0 for one in known),
+        "square": sum(one**2 for one in off),
+        "fourth": sum(one**4 for one in off),
+    }
+    for name, total in sums.items():
+        assert table.floats(name).sum() == pytest.approx(total, rel=1e-12)
 
 
 def test_people_cells_hold_the_first_verdicts_as_patterns(use_case: UseCase) -> None:
@@ -102,6 +113,17 @@ def test_people_cells_hold_the_first_verdicts_as_patterns(use_case: UseCase) -> 
             wanted[one.given, one.truth, pattern, right(one.right_in_effect)] += 1
     assert wanted
     assert counted(table, ["given", "true", "pattern", "right_final"]) == wanted
+
+
+def test_people_s_levels_hold_the_same_by_confidence(use_case: UseCase) -> None:
+    table = read_cells(use_case, Window()).table("people", "levels")
+    wanted: Counter[Any] = Counter()
+    for one in read_cases(use_case, Window()):
+        if one.verdicts:
+            pattern = f"{one.verdicts.count('low')},{one.verdicts.count('high')}"
+            wanted[one.given, one.truth, pattern, round((one.confidence or 0) * 10_000)] += 1
+    assert wanted
+    assert counted(table, ["given", "true", "pattern", "level"]) == wanted
 
 
 def test_group_cells_hold_every_decision_once_an_attribute(use_case: UseCase) -> None:
@@ -164,9 +186,12 @@ def test_streaks_are_runs_of_confirmations_in_the_order_of_time(people: list[Any
     wanted = streak_of([True, True, False, True, True, True])
     assert row == (6, 5, wanted.head, wanted.tail, 3)
     assert (wanted.head, wanted.tail) == (2, 3)
-    # confirmations in under 5 seconds: at minutes 0, 1, 3, 4 of the five
-    hasty = cells.table("reviews", "hasty")
-    assert (hasty.ints("k").tolist(), hasty.ints("n").tolist()) == ([4], [5])
+    # the five confirmations, of 0, 1, 3, 4 and 5 seconds; the change is among neither
+    paces = counted(cells.table("reviews", "paces"), ["of", "cell"])
+    assert paces == {
+        ("confirmed", math.ceil(20 * math.log2(max(second, 1)))): n
+        for second, n in ((0, 2), (3, 1), (4, 1), (5, 1))
+    }
 
 
 def test_counted_in_parts_it_is_the_same_as_counted_at_once(
@@ -221,5 +246,5 @@ def test_a_case_without_output_or_of_another_kind_has_no_label(people: list[Any]
     cells = read_cells(use_case, Window())
     found = counted(cells.table("outcome"), ["given", "final", "right", "right_final"])
     assert found == {(None, None, -1, -1): 1, (None, None, 1, 1): 1}
-    levels = counted(cells.table("confidence"), ["level", "bin", "right"])
-    assert levels == {(-1, -1, -1): 1, (9000, 13, 1): 1}
+    levels = counted(cells.table("confidence"), ["level", "right"])
+    assert levels == {(-1, -1): 1, (9000, 1): 1}

@@ -272,7 +272,8 @@ def test_in_command_a_release_without_a_mandate_is_an_exception() -> None:
     made.lane, made.status, made.final_label = "automatic", "released", "approve"
     made.settled_at = timezone.now()
     made.save(actor=ACTOR, reason="behind the commander's back")
-    assert breaches(use_case) == {("outside_mandate", str(made.pk))}
+    # and it is not what its routing came to
+    assert breaches(use_case) == {(k, str(made.pk)) for k in ("outside_mandate", "untraceable")}
 
 
 def test_escalated_decisions_are_counted_once() -> None:

@@ -230,6 +230,28 @@ def test_the_changes_of_a_use_case_name_who_why_and_what(
     assert (first.verb, list(first.fields)) == ("created", [])
 
 
+def test_of_a_changed_object_the_parts_that_differ_are_told_in_words(
+    signed_in: SignedIn, make_use_case: Any, actor: Actor
+) -> None:
+    old = {"currency": "EUR", "review_minutes_default": "3.4", "setup_cost": "6000"}
+    income = {"name": "income", "type": "number", "description": "", "protected": False}
+    make_use_case("loan-approval", cost_model=old, features=[income], labels=["approve", "deny"])
+    use_case_update(
+        actor=actor,
+        slug="loan-approval",
+        reason="time study",
+        cost_model={**old, "review_minutes_default": "2.9"},
+        features=[{**income, "protected": True}],
+        labels=["approve", "deny", "ask"],
+    )
+    newest, _first = signed_in("executive").get("/use-cases/loan-approval/").context["changes"]
+    assert {(c.field, c.before, c.after) for c in newest.fields} == {
+        ("cost_model: review_minutes_default", "3.4", "2.9"),
+        ("features: income protected", "no", "yes"),
+        ("labels", "approve, deny", "approve, deny, ask"),
+    }
+
+
 def test_decision_rights_are_named_on_the_page(
     signed_in: SignedIn, make_use_case: Any, make_person: Any
 ) -> None:

@@ -93,6 +93,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"reason_codes": ["a", " "]}, "/reason_codes/1"),
     ({"reason_codes": ["a", "a"]}, "/reason_codes/1"),
     ({"reason_codes": ["n" * 81]}, "/reason_codes/0"),
+    # the time below which a confirmation is hasty
+    *[({"hasty_seconds": v}, "/hasty_seconds") for v in (0, -1, 3_601, "5", 5.5, True, [], 10**30)],
     *[({"calendar": value}, "/calendar") for value in ([], "x", 7)],
     ({"calendar": {"timezone": "Mars/Olympus", "hours": {"0": []}}}, "/calendar/timezone"),
     (

@@ -45,10 +45,12 @@ from apps.decisions.domain.lifecycle import Status
 from apps.decisions.domain.strict_json import parse_object
 from apps.decisions.models import Decision
 from apps.registry.models import UseCase
+from apps.reviews.models import ReviewTask
 from apps.workflow.answers import answer, answers, first_answer
 from apps.workflow.arrivals import Arrival, arrival, validator_of
 from apps.workflow.batch import slug_of
 from apps.workflow.desk.blindness import blinded, hidden_from
+from apps.workflow.desk.closed import closed_to, waiting_document, without_closed
 from apps.workflow.intake import Seen, look, take_one
 from apps.workflow.replay import replay
 from apps.workflow.taken import Taken
@@ -86,7 +88,8 @@ class DecisionsView(ApiView):
         problems={404},
     )
     def get(self, caller: Caller, query: DecisionsQuery) -> Any:
-        """Newest first. What a person sees of content here is recorded, as one decision's is."""
+        """Newest first. What a person sees of content here is recorded, as one decision's is. A
+        case that waits for the caller's own answer is left out until it is given."""
         if query.use_case is not None:
             use_case_for(caller, query.use_case, "decision.view")
         return self.page_of(_matching(caller, query), lambda rows: _page(caller, rows))
@@ -145,7 +148,7 @@ def _matching(caller: Caller, query: DecisionsQuery) -> QuerySet[Decision]:
         "created_at__lt": query.until,
     }
     wanted = {name: value for name, value in named.items() if value is not None}
-    return visible_decisions(caller).filter(**wanted)
+    return without_closed(caller, visible_decisions(caller)).filter(**wanted)
 
 
 def _page(caller: Caller, rows: list[Decision]) -> Iterator[SeenDecisionDocument]:
@@ -186,6 +189,9 @@ class DecisionView(ApiView):
 
 
 def _opened(caller: Caller, decision: Decision) -> DecisionDocument:
+    task = closed_to(caller, [decision.pk]).get(decision.pk)
+    if task is not None:
+        return _closed(task)
     shown = shows_content(caller, decision.use_case_id)
     if shown:
         content_viewed(caller, decision)
@@ -194,19 +200,36 @@ def _opened(caller: Caller, decision: Decision) -> DecisionDocument:
     return DecisionDocument(**seen, history=list(_history(decision)))
 
 
+def _closed(task: ReviewTask) -> DecisionDocument:
+    """It came, and waits for the caller's own answer: the same of all such cases."""
+    document = waiting_document(task, timezone.now())
+    first = _rows_of(task.decision_id).first()
+    place = {"status": document["status"], "lane": document["lane"]}
+    came = _step(first).model_copy(update={"at": document["created_at"], **place})
+    return DecisionDocument(**document, content_shown=False, history=[came])
+
+
 def _history(decision: Decision) -> Iterator[StepDocument]:
-    for row in Decision.history.filter(id=decision.pk).order_by("history_id"):
-        actor = ActorDocument(
-            kind=row.history_user_kind, id=row.history_user_id, name=row.history_user_name
-        )
-        yield StepDocument(
-            at=row.history_date,
-            actor=actor,
-            change=CHANGES[row.history_type],
-            status=row.status,
-            lane=row.lane,
-            reason=row.history_change_reason,
-        )
+    return map(_step, _rows_of(decision.pk))
+
+
+def _rows_of(key: UUID) -> QuerySet[Any]:
+    rows: QuerySet[Any] = Decision.history.filter(id=key).order_by("history_id")
+    return rows
+
+
+def _step(row: Any) -> StepDocument:
+    actor = ActorDocument(
+        kind=row.history_user_kind, id=row.history_user_id, name=row.history_user_name
+    )
+    return StepDocument(
+        at=row.history_date,
+        actor=actor,
+        change=CHANGES[row.history_type],
+        status=row.status,
+        lane=row.lane,
+        reason=row.history_change_reason,
+    )
 
 
 class DecisionReplayView(ApiView):
@@ -217,7 +240,7 @@ class DecisionReplayView(ApiView):
         """From its recorded inputs, under the policy that routed it: it must go the same way."""
         decision = decision_for(caller, id)
         if hidden_from(caller, [decision.pk]):
-            raise Conflict("the decision waits for a blind review of yours: answer it first")
+            raise Conflict("the decision waits for an answer of yours: give it first")
         result = replay(decision)
         if shows_content(caller, decision.use_case_id):
             content_viewed(caller, decision)

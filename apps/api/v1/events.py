@@ -15,6 +15,7 @@ from apps.api.operations import ApiView, operation
 from apps.notifications.models import OutboxEvent
 from apps.notifications.outbox import events_after, publish
 from apps.workflow.desk.blindness import hidden_from
+from apps.workflow.desk.closed import closed_to
 
 MOST = 1_000
 
@@ -43,16 +44,19 @@ class EventsView(ApiView):
     @operation("Read events", returns=EventsDocument, query=EventsQuery)
     def get(self, caller: Caller, query: EventsQuery) -> EventsDocument:
         """Numbered without a gap when they are published, which this does first. Of the caller's
-        use cases alone; the numbers of others are passed over."""
+        use cases alone; the numbers of others, and of a case that waits for the caller's own
+        answer, are passed over."""
         publish()
         # Read before the events: what is published in between is for the next call.
         last = OutboxEvent.objects.aggregate(last=Max("seq"))["last"] or 0
         slugs = caller.visible("decision.view")
         found = events_after(query.after, use_cases=slugs, limit=query.limit)
-        hidden = hidden_from(caller, {event.decision for event in found if event.decision})
-        results = [_document(event, event.decision in hidden) for event in found]
-        seen = results[-1].seq if results else query.after
-        whole = len(results) < query.limit
+        told_of = {event.decision for event in found if event.decision}
+        hidden, closed = hidden_from(caller, told_of), closed_to(caller, told_of)
+        open_ones = [event for event in found if event.decision not in closed]
+        results = [_document(event, event.decision in hidden) for event in open_ones]
+        seen = found[-1].seq if found else query.after
+        whole = len(found) < query.limit
         return EventsDocument(next=max(seen, last) if whole else seen, results=results)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -12,6 +13,7 @@ from django.utils import timezone
 from pydantic import Field
 
 from apps.accounts.callers import Caller
+from apps.accounts.models import User
 from apps.api.bodies import Body, Document, ListQuery, LoginOut, Name, Query, Reason, Slug
 from apps.api.operations import ApiView, operation
 from apps.api.v1.lookups import found_or_404, person_named, use_case_for
@@ -22,14 +24,15 @@ from apps.api.v1.verdicts import (
     opened_document,
     review_task_for,
 )
-from apps.decisions.domain.lifecycle import Lane
+from apps.policies.selectors import PolicyInForce
 from apps.registry.access import require_right
 from apps.reviews.assignments import seat_assign, seat_return, seat_unassign, seats_delegate
 from apps.reviews.known_answers import own_checks
 from apps.reviews.models import Assignment, ReviewTask, Seat
 from apps.reviews.seats import seat_release, seat_renew
 from apps.reviews.selectors import people_states, queue_states, rank_parts_of
-from apps.workflow.desk.case import CHECKING
+from apps.workflow.desk.case import CHECKING, standing_policy
+from apps.workflow.desk.closed import looks_of, person_of
 from apps.workflow.desk.machines import reviewer_of
 from apps.workflow.desk.opening import open_next
 
@@ -201,7 +204,7 @@ class ReviewsView(ApiView):
         if query.use_case is not None:
             use_case_for(caller, query.use_case, "review.view")
             tasks = tasks.filter(use_case_id=query.use_case)
-        return self.page(tasks, lambda task: TaskDocument(**_members(caller, task)))
+        return self.page_of(tasks, lambda rows: _listed(caller, rows))
 
 
 class ReviewView(ApiView):
@@ -278,7 +281,7 @@ class StatsView(ApiView):
         slugs = _within(caller.visible("review.view"), query.use_case)
         led = _within(caller.visible("review.lead"), query.use_case)
         return StatsDocument(
-            use_cases=[_queue(state) for state in queue_states(now, slugs)],
+            use_cases=[_queue(state) for state in queue_states(now, slugs, _checked(caller))],
             people=[PersonDocument.model_validate(p) for p in people_states(now, led)],
         )
 
@@ -358,6 +361,11 @@ class DelegationView(ApiView):
         return DelegatedDocument(moved=moved)
 
 
+def _checked(caller: Caller) -> User | None:
+    """Whose own checks are to look like cases of the queue."""
+    return None if caller.visible("known_answer.view") is None else person_of(caller)
+
+
 def _within(slugs: frozenset[str] | None, wanted: str | None) -> frozenset[str] | None:
     if wanted is None:
         return slugs
@@ -371,24 +379,33 @@ def _visible_tasks(caller: Caller) -> QuerySet[ReviewTask]:
     led = caller.visible("known_answer.view")
     if led is None:
         return tasks
-    own = own_checks(caller.user) if caller.user is not None else []
+    person = person_of(caller)
+    own = own_checks(person) if person is not None else []
     return tasks.filter(
         Q(kind__in=SEEN_BY_ALL) | Q(use_case_id__in=led) | Q(kind__in=CHECKING, pk__in=own)
     )
 
 
-def _kind_shown(caller: Caller, task: ReviewTask) -> TaskKind:
+def _listed(caller: Caller, rows: list[ReviewTask]) -> Iterator[TaskDocument]:
+    """As many queries as use cases with checks of the caller's own among the rows."""
+    veiled = {task.use_case_id: task.decision.use_case for task in rows if _veiled(caller, task)}
+    now = timezone.now()
+    in_force = {slug: standing_policy(use_case, now) for slug, use_case in veiled.items()}
+    for task in rows:
+        yield TaskDocument(**_members(caller, task, in_force.get(task.use_case_id)))
+
+
+def _veiled(caller: Caller, task: ReviewTask) -> bool:
     """A known answer shows as one to those alone who may know; to its reviewer it is a case."""
-    if task.kind in SEEN_BY_ALL or caller.may("known_answer.view", task.use_case_id):
-        return cast(TaskKind, task.kind)
-    return "after" if task.decision.lane == Lane.SUPERVISED else "before"
+    return task.kind in CHECKING and not caller.may("known_answer.view", task.use_case_id)
 
 
-def _members(caller: Caller, task: ReviewTask) -> dict[str, Any]:
+def _members(caller: Caller, task: ReviewTask, in_force: PolicyInForce | None) -> dict[str, Any]:
+    """``in_force``: where the task is veiled."""
+    looks = looks_of(task, in_force) if _veiled(caller, task) else None
     leads = caller.may("review.lead", task.use_case_id)
     own = (
         "status",
-        "reviews_required",
         "due_at",
         "level",
         "role",
@@ -401,7 +418,8 @@ def _members(caller: Caller, task: ReviewTask) -> dict[str, Any]:
         "use_case": task.use_case_id,
         "decision": task.decision_id,
         "external_id": task.decision.external_id,
-        "kind": _kind_shown(caller, task),
+        "kind": looks.kind if looks else task.kind,
+        "reviews_required": looks.reviews_required if looks else task.reviews_required,
         **{name: getattr(task, name) for name in own},
         "rank": task.rank if leads else None,
         "rank_parts": RankDocument.model_validate(rank_parts_of(task)) if leads else None,
@@ -413,11 +431,28 @@ def _detail(caller: Caller, key: UUID) -> TaskDetail:
     require_right(caller, "review.view", task.use_case_id)
     leads = caller.may("review.lead", task.use_case_id)
     given = Assignment.objects.filter(task=task).select_related("person").order_by("pk")
+    veiled = _veiled(caller, task)
+    in_force = standing_policy(task.decision.use_case, timezone.now()) if veiled else None
+    members = _members(caller, task, in_force)
+    seats = [_seat(seat, leads) for seat in _seats_of(task)]
     return TaskDetail(
-        **_members(caller, task),
-        seats=[_seat(seat, leads) for seat in _seats_of(task)],
+        **members,
+        seats=[*seats, *_nobodys(len(seats), members["reviews_required"])] if veiled else seats,
         assignments=[AssignmentDocument.model_validate(row) for row in given] if leads else [],
     )
+
+
+def _nobodys(laid_out: int, required: int) -> Iterator[SeatDocument]:
+    """Seats beside the one of whoever is checked, as another case of the day would have them."""
+    for number in range(laid_out + 1, required + 1):
+        yield SeatDocument(
+            number=number,
+            stage="review",
+            state="free",
+            holder=None,
+            assigned_to=None,
+            lease_expires_at=None,
+        )
 
 
 def _seats_of(task: ReviewTask) -> QuerySet[Seat]:

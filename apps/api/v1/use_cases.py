@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from django.urls import reverse
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from apps.accounts.callers import Caller
 from apps.api.bodies import (
@@ -79,6 +79,14 @@ class Calendar(Body):
     holidays: list[str] = Field(default_factory=list, max_length=1_000)
 
 
+class LeftOut(Body):
+    """A group that a bias audit leaves out of its ratios: it must be below 2 % of the people."""
+
+    attribute: Name = Field(description="Of an intersection: `race & sex`, as reports name it.")
+    group: Name
+    reason: Reason
+
+
 class UseCaseFields(Body):
     """The definition. A key that is left out keeps its value, or takes its default in a new one."""
 
@@ -104,6 +112,15 @@ class UseCaseFields(Body):
         "What a verdict may be given for; empty: any.", max_length=200
     )
     calendar: Calendar | None = Field(None, description="Null: round the clock.")
+    left_out: list[LeftOut] = optional(
+        "Groups left out of the ratios of Local Law 144, and why.", max_length=1_000
+    )
+    hasty_seconds: StrictInt | None = Field(
+        None,
+        ge=1,
+        le=3_600,
+        description="A confirmation below it is hasty; null: from the blind reviews' times.",
+    )
     reference_from: Day | None = None
     reference_to: Day | None = None
     retention_days: int = optional(strict=True, ge=1, le=36_500)
@@ -156,6 +173,8 @@ class UseCaseDocument(Document):
     cost_model: dict[str, Any]
     reason_codes: list[str]
     calendar: dict[str, Any] | None
+    left_out: list[LeftOut]
+    hasty_seconds: int | None
     reference_from: date | None
     reference_to: date | None
     retention_days: int

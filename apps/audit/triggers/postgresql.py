@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.audit.sources import Source, sources
 from apps.audit.triggers import CLOCK_SLACK_S, live_columns, protected_tables
+from apps.audit.triggers.references import Reference, by_table, by_target, references
 
 PREFIX = "hitl_"
 
@@ -23,12 +24,13 @@ class Trigger(NamedTuple):
     when: str
     referencing: str
     call: str
+    each: str = "STATEMENT"
 
     @property
     def sql(self) -> str:
         return (
             f'CREATE OR REPLACE TRIGGER "{self.name}" {self.when} ON "{self.table}" '
-            f"{self.referencing} FOR EACH STATEMENT EXECUTE FUNCTION {self.call}"
+            f"{self.referencing} FOR EACH {self.each} EXECUTE FUNCTION {self.call}"
         )
 
 
@@ -89,6 +91,92 @@ BEGIN
 END"""
 
 
+def _referring_body(found: list[Reference]) -> str:
+    """The rows that are referred to are locked as a foreign key locks them; one that is not there
+    is missing among the locked."""
+    checks = "\n".join(_referring_check(*reference) for reference in found)
+    return f"""
+DECLARE
+  wanted bigint; there bigint;
+BEGIN{checks}
+  RETURN NULL;
+END"""
+
+
+def _referring_check(table: str, column: str, target: str, key: str) -> str:
+    keys = f'(SELECT DISTINCT "{column}" AS key FROM new_rows WHERE "{column}" IS NOT NULL) n'
+    return f"""
+  SELECT count(*) INTO wanted FROM {keys};
+  PERFORM 1 FROM {keys} JOIN "{target}" t ON t."{key}" = n.key FOR KEY SHARE OF t;
+  GET DIAGNOSTICS there = ROW_COUNT;
+  IF there <> wanted THEN
+    RAISE EXCEPTION '{table}: {column} refers to no row of {target}' USING ERRCODE = '23503';
+  END IF;"""
+
+
+def _moved_body(reference: Reference) -> str:
+    table, column, target, key = reference
+    return f"""
+BEGIN
+  PERFORM 1 FROM "{target}" t WHERE t."{key}" = NEW."{column}" FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION '{table}: {column} refers to no row of {target}' USING ERRCODE = '23503';
+  END IF;
+  RETURN NULL;
+END"""
+
+
+def _referred_body(found: list[Reference]) -> str:
+    checks = "\n".join(
+        f"""
+  IF EXISTS (SELECT 1 FROM "{table}" r WHERE r."{column}" = OLD."{key}") THEN
+    RAISE EXCEPTION '{target}: a row is referred to by {column} of {table}' USING ERRCODE = '23503';
+  END IF;"""
+        for table, column, target, key in found
+    )
+    return f"""
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    RAISE EXCEPTION '%: others refer to its rows', TG_TABLE_NAME USING ERRCODE = '23503';
+  END IF;{checks}
+  RETURN NULL;
+END"""
+
+
+def _reference_functions(found: list[Reference]) -> dict[str, str]:
+    bodies = {f"{PREFIX}refers_{t}": _referring_body(some) for t, some in by_table(found).items()}
+    bodies |= {_moved_function(reference): _moved_body(reference) for reference in found}
+    bodies |= {
+        f"{PREFIX}referred_{t}": _referred_body(some) for t, some in by_target(found).items()
+    }
+    return bodies
+
+
+def _moved_function(reference: Reference) -> str:
+    return f"{PREFIX}refers_{reference.table}_{reference.column}"
+
+
+def _reference_triggers(found: list[Reference]) -> Iterator[Trigger]:
+    for table in by_table(found):
+        new = "REFERENCING NEW TABLE AS new_rows"
+        yield Trigger(f"{PREFIX}refers", table, "AFTER INSERT", new, f"{PREFIX}refers_{table}()")
+    for reference in found:
+        table, column = reference.table, reference.column
+        changed = f'ROW WHEN (NEW."{column}" IS DISTINCT FROM OLD."{column}" AND NEW."{column}" IS NOT NULL)'
+        call = f"{_moved_function(reference)}()"
+        yield Trigger(
+            f"{PREFIX}refers_{column}", table, f'AFTER UPDATE OF "{column}"', "", call, changed
+        )
+    for target, some in by_target(found).items():
+        call, keys = f"{PREFIX}referred_{target}()", {reference.key for reference in some}
+        yield Trigger(f"{PREFIX}referred_delete", target, "AFTER DELETE", "", call, "ROW")
+        yield Trigger(f"{PREFIX}referred_truncate", target, "BEFORE TRUNCATE", "", call)
+        for key in keys:
+            changed = f'ROW WHEN (NEW."{key}" IS DISTINCT FROM OLD."{key}")'
+            when = f'AFTER UPDATE OF "{key}"'
+            yield Trigger(f"{PREFIX}referred_{key}", target, when, "", call, changed)
+
+
 def functions(tables: set[str]) -> dict[str, str]:
     """Function name -> plpgsql body."""
     bodies = {f"{PREFIX}refuse": REFUSE}
@@ -96,7 +184,7 @@ def functions(tables: set[str]) -> dict[str, str]:
         bodies[_pending_function(source)] = _pending_body(source.key, source.time)
         if source.live is not None and source.table in tables:
             bodies[_guard_function(source)] = _guard_body(source)
-    return bodies
+    return bodies | _reference_functions(references(tables))
 
 
 def _pending_function(source: Source) -> str:
@@ -126,6 +214,7 @@ def triggers(tables: set[str]) -> Iterator[Trigger]:
         )
         yield Trigger(f"{PREFIX}guard_delete", table, "AFTER DELETE", old, guard)
         yield Trigger(f"{PREFIX}guard_truncate", table, "BEFORE TRUNCATE", "", guard)
+    yield from _reference_triggers(references(tables))
 
 
 def expected(tables: set[str]) -> list[Trigger]:

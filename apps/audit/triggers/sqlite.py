@@ -8,6 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.audit.sources import Source, sources
 from apps.audit.triggers import CLOCK_SLACK_S, live_columns, protected_tables
+from apps.audit.triggers.references import Reference, references
 
 PREFIX = "hitl_"
 
@@ -80,6 +81,24 @@ def _guard(source: Source) -> Iterator[tuple[str, str, str]]:
     yield _trigger(f"guard_delete_{table}", "AFTER DELETE", table, f"NOT {ended}", message)
 
 
+def _reference(reference: Reference) -> Iterator[tuple[str, str, str]]:
+    table, column, target, key = reference
+    lost = (
+        f'NEW."{column}" IS NOT NULL AND NOT EXISTS '
+        f'(SELECT 1 FROM "{target}" t WHERE t."{key}" = NEW."{column}")'
+    )
+    refused = _refuse(f"{table}: {column} refers to no row of {target}")
+    name = f"refers_{table}_{column}"
+    yield _trigger(f"{name}_insert", "AFTER INSERT", table, lost, refused)
+    yield _trigger(f"{name}_update", f'AFTER UPDATE OF "{column}"', table, lost, refused)
+    held = f'EXISTS (SELECT 1 FROM "{table}" r WHERE r."{column}" = OLD."{key}")'
+    refused = _refuse(f"{target}: a row is referred to by {column} of {table}")
+    name = f"referred_{target}_by_{table}_{column}"
+    yield _trigger(f"{name}_delete", "AFTER DELETE", target, held, refused)
+    moved = f'OLD."{key}" <> NEW."{key}" AND {held}'
+    yield _trigger(f"{name}_key", f'AFTER UPDATE OF "{key}"', target, moved, refused)
+
+
 def expected(tables: set[str]) -> dict[str, tuple[str, str]]:
     """Trigger name -> (table, CREATE statement) for the tables that stand."""
     wanted: list[tuple[str, str, str]] = []
@@ -89,6 +108,8 @@ def expected(tables: set[str]) -> dict[str, tuple[str, str]]:
         wanted += _pending(source)
         if source.live is not None and source.table in tables:
             wanted += _guard(source)
+    for reference in references(tables):
+        wanted += _reference(reference)
     return {name: (table, sql) for name, table, sql in wanted if table in tables}
 
 

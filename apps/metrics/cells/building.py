@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from apps.metrics.cells.columns import Columns, Setup, columns_of, setup_of
-from apps.metrics.cells.excepting import Facts, breach_table
+from apps.metrics.cells.excepting import Facts, breach_tables, first_listed
 from apps.metrics.cells.families import (
     GROUP,
     GROUPS,
@@ -24,6 +24,7 @@ from apps.metrics.cells.flowing import flow_tables
 from apps.metrics.cells.judging import Confirmation, confirmations, review_tables, streak_table
 from apps.metrics.cells.reading import Chunk, read_chunks
 from apps.metrics.cells.storing import Built
+from apps.metrics.cells.tracing import Tracer
 from apps.metrics.domain.tables import Mask, Table, Text, collapse, where
 from apps.registry.models import UseCase
 
@@ -36,7 +37,7 @@ def build(use_case: UseCase, begin: datetime, end: datetime, setup: Setup | None
     The same rows give the same tables: they are read by id, some thousand at once.
     """
     setup = setup or setup_of(use_case)
-    facts = Facts(use_case)
+    facts, tracer = Facts(use_case), Tracer(use_case)
     parts: dict[Key, list[Table]] = defaultdict(list)
     runs: list[Confirmation] = []
     rows = 0
@@ -44,15 +45,17 @@ def build(use_case: UseCase, begin: datetime, end: datetime, setup: Setup | None
         rows += len(chunk)
         columns = columns_of(chunk, setup)
         runs += confirmations(chunk, columns)
-        for family, tables in _tables(chunk, columns, setup, facts).items():
+        found = _tables(chunk, columns, setup)
+        traced = tracer.trace(chunk)
+        found["flow"] = flow_tables(chunk, columns, traced)
+        found["breaches"] = breach_tables(chunk, facts, traced)
+        for family, tables in found.items():
             for name, table in tables.items():
                 parts[family, name].append(_lean(table, shape_of(family, name), setup))
     return Built(rows, _whole(parts, streak_table(runs), setup))
 
 
-def _tables(
-    chunk: Chunk, columns: Columns, setup: Setup, facts: Facts
-) -> dict[str, Mapping[str, Table]]:
+def _tables(chunk: Chunk, columns: Columns, setup: Setup) -> dict[str, Mapping[str, Table]]:
     table = columns.table
     judged = where(table, table.texts["pattern"].codes >= 0)
     found: dict[str, Mapping[str, Table]] = {
@@ -61,8 +64,6 @@ def _tables(
         "confidence": {"confidence": table},
         "people": {"people": judged, "levels": judged},
         "reviews": review_tables(chunk, columns, setup),
-        "flow": flow_tables(chunk, columns),
-        "breaches": {"breaches": breach_table(chunk, facts)},
         "features": feature_tables(chunk, setup),
     }
     grouped = [_grouped(table, name) for name in setup.attributes]
@@ -106,4 +107,5 @@ def _whole(
     for (family, name), tables in parts.items():
         found[family][name] = added(tables, shape_of(family, name), setup.attributes)
     found["reviews"]["streaks"] = streaks
+    found["breaches"]["breaches"] = first_listed(found["breaches"]["breaches"])
     return found

@@ -1,7 +1,7 @@
 """Exceptions: decisions that were not handled as their policy demanded, as the rows show it.
 
-Whether records are sealed, and whether a routing can be replayed, changes without a change of the
-day's rows: that is looked at when a report is made, and is not in the cells.
+Whether records are sealed changes without a change of the day's rows: that is looked at when a
+report is made, and is not in the cells.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -19,8 +19,10 @@ from apps.accounts.models import Qualification, User
 from apps.decisions.domain.content import subject_pseudonym
 from apps.metrics.cells.judging import is_human
 from apps.metrics.cells.reading import Chunk, Task, Verdict
-from apps.metrics.domain.compliance import Breach
+from apps.metrics.cells.tracing import Traced
+from apps.metrics.domain.compliance import SHOWN, Breach, counted
 from apps.metrics.domain.tables import Table, table_of
+from apps.metrics.kinds.compliance import breaches_of
 from apps.policies.models import PolicyVersion
 from apps.registry.models import UseCase
 from apps.reviews.domain.eligibility import qualified
@@ -94,20 +96,41 @@ class Facts:
         return subject_pseudonym(key, self.use_case.slug, self.logins.get(person, ""))
 
 
-def breach_table(chunk: Chunk, facts: Facts) -> Table:
-    """The exceptions of a chunk, one row each."""
+def breach_tables(chunk: Chunk, facts: Facts, traced: Traced) -> dict[str, Table]:
+    """The exceptions of a chunk, one row each, and how many there are."""
     facts.learn(chunk)
-    found = sorted(
-        set(_breaches(chunk, facts)), key=lambda one: (one.kind, one.decision, one.detail)
-    )
+    found = [*_breaches(chunk, facts), *traced.breaches]
+    counts = counted(found)
+    kinds = [*counts.by_kind, None]
+    return {
+        "breaches": _listed(set(found)),
+        "counts": table_of(
+            {"kind": kinds},
+            {
+                "decisions": [*counts.by_kind.values(), counts.affected],
+                "n": [*(counts.exceptions[kind] for kind in counts.by_kind), counts.total],
+            },
+        ),
+    }
+
+
+def _listed(found: Iterable[Breach]) -> Table:
+    rows = sorted(found, key=lambda one: (one.kind, one.decision, one.detail))
     return table_of(
         {
-            "kind": [one.kind for one in found],
-            "decision": [one.decision for one in found],
-            "detail": [one.detail for one in found],
+            "kind": [one.kind for one in rows],
+            "decision": [one.decision for one in rows],
+            "detail": [one.detail for one in rows],
         },
-        {"n": [1] * len(found)},
+        {"n": [1] * len(rows)},
     )
+
+
+def first_listed(table: Table) -> Table:
+    """The exceptions that a report may come to list, the first of a day: the counts hold them all."""
+    if len(table) <= SHOWN:
+        return table
+    return _listed(sorted(breaches_of(table), key=lambda one: (one.kind, one.decision))[:SHOWN])
 
 
 def _breaches(chunk: Chunk, facts: Facts) -> Iterator[Breach]:
@@ -153,7 +176,7 @@ def _outside(chunk: Chunk, facts: Facts) -> Iterator[Breach]:
         rules = facts.policies.get(rows.policy[place])
         if rules is None or rules.level != IN_COMMAND or rows.past[place]:
             continue
-        if not rows.mandated[place]:
+        if rows.mandate[place] is None:
             yield Breach("outside_mandate", str(UUID(rows.key[place])), "no mandate released it")
 
 
@@ -194,12 +217,3 @@ def _of_review(chunk: Chunk, review: Verdict, facts: Facts) -> Iterator[Breach]:
     if lacking:
         detail = f"reviewer {person} lacked {', '.join(lacking)}"
         yield Breach("unqualified_reviewer", key, detail)
-
-
-def breaches_of(table: Table) -> list[Breach]:
-    """The exceptions that a table of ``breaches`` holds."""
-    rows: list[Any] = []
-    for column in ("kind", "decision", "detail"):
-        text = table.texts[column]
-        rows.append([text.names[code] for code in text.codes.tolist()])
-    return [Breach(*row) for row in zip(*rows, strict=True)]

@@ -15,10 +15,11 @@ A text that is not there has the code -1. Reviews of known answers and of practi
   label, in the order of the use case's labels, "3,0,1"; one number more where some named a label
   that has left the set. The table ``levels`` has the same by the confidence times 10,000.
 - ``reviews``: ``cells``, people's reviews; ``streaks``, runs of confirmations in order of time;
-  ``known``, answers to known cases; ``hasty``, confirmations below the queue's floor of all;
+  ``known``, answers to known cases; ``paces``, active seconds of confirmations and of blind answers;
   ``times``, active seconds; ``peers``, first verdicts on one case by pairs of people.
 - ``flow``: ``counts`` by name, ``times`` by cell of ``domain.durations``.
-- ``breaches``: one row an exception.
+- ``breaches``: one row an exception, the first thousand of the day by kind and decision. ``counts``
+  has them all, ``n``, and how many ``decisions`` they concern: by kind, and without one of all kinds.
 - ``features``: a table a feature, on the edges of a reference profile: ``cell``, its count, and the
   sum of the values in a number's tails. The table "" names the profile.
 """
@@ -32,7 +33,7 @@ from typing import Final
 from apps.metrics.domain.tables import Table, collapse, concat, empty_table
 
 GROUP: Final = "group:"
-VERSION: Final = 3  # of what is counted: another one has every day counted again
+VERSION: Final = 4  # of what is counted: another one has every day counted again
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ REVIEWS: Final = {
         texts=("reviewer",), ints=("n", "confirmed", "head", "tail", "longest"), counts=()
     ),
     "known": Shape(texts=("reviewer",), counts=("n", "right")),
-    "hasty": Shape(texts=("reviewer",), counts=("k", "n")),
+    "paces": Shape(texts=("reviewer", "of"), axis="cell"),
     "times": Shape(texts=("reviewer",), axis="cell", sums=("total",)),
     "peers": Shape(texts=("reviewer", "own", "peer")),
 }
@@ -105,7 +106,10 @@ FLOW: Final = {
     "counts": Shape(texts=("name", "a", "b"), sums=("total", "squares")),
     "times": Shape(texts=("name", "a"), axis="cell", sums=("total",)),
 }
-BREACHES: Final = Shape(texts=("kind", "decision", "detail"))
+BREACHES: Final = {
+    "breaches": Shape(texts=("kind", "decision", "detail")),
+    "counts": Shape(texts=("kind",), counts=("decisions", "n")),
+}
 FEATURE: Final = Shape(texts=(), axis="cell", sums=("total",))
 PROFILE_TABLE: Final = ""  # no feature has this name
 PROFILE: Final = Shape(texts=("profile",))
@@ -118,7 +122,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Shape]]] = {
     "people": PEOPLE,
     "reviews": REVIEWS,
     "flow": FLOW,
-    "breaches": {"breaches": BREACHES},
+    "breaches": BREACHES,
     "features": {PROFILE_TABLE: PROFILE},
 }
 

@@ -9,6 +9,7 @@ from typing import Final
 from apps.metrics.cells.columns import Columns
 from apps.metrics.cells.judging import cells_of_seconds, is_human
 from apps.metrics.cells.reading import Chunk
+from apps.metrics.cells.tracing import Traced
 from apps.metrics.domain.tables import Table, collapse, table_of
 
 ENDED: Final = ("closed", "lapsed")
@@ -51,9 +52,11 @@ class Counts:
         )
 
 
-def flow_tables(chunk: Chunk, columns: Columns) -> dict[str, Table]:
+def flow_tables(chunk: Chunk, columns: Columns, traced: Traced) -> dict[str, Table]:
     """The tables of ``flow``."""
     counts = Counts()
+    for how, n in traced.counts.items():
+        counts.add("traced", how, n=n)
     decided = {one.place for one in chunk.reviews if is_human(one)}
     _lanes(counts, chunk, columns)
     _tasks(counts, chunk)

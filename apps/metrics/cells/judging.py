@@ -14,10 +14,9 @@ from apps.metrics.cells.columns import Columns, Setup
 from apps.metrics.cells.families import GROUP
 from apps.metrics.cells.reading import Chunk, Verdict
 from apps.metrics.domain.durations import CELLS, STEPS
+from apps.metrics.domain.haste import BLIND, CONFIRMED
 from apps.metrics.domain.reliance import streak_of
 from apps.metrics.domain.tables import Ints, Table, Text, table_from, table_of, text_of
-
-HASTY_S: Final = 5  # nobody reads a case in less: a confirmation that fast is no look at it
 
 
 class Confirmation(NamedTuple):
@@ -40,7 +39,7 @@ def review_tables(chunk: Chunk, columns: Columns, setup: Setup) -> dict[str, Tab
     return {
         "cells": _cells(people, columns, setup),
         "known": _known(chunk),
-        "hasty": _hasty(people, columns),
+        "paces": _paces(people, columns),
         "times": _times(people),
         "peers": _peers(columns),
     }
@@ -125,18 +124,21 @@ def _known(chunk: Chunk) -> Table:
     )
 
 
-def _hasty(people: Sequence[Verdict], columns: Columns) -> Table:
+def _paces(people: Sequence[Verdict], columns: Columns) -> Table:
+    """How long confirmations took, and answers that were given unseen."""
     given = columns.table.texts["given"]
     rows = []
     for one in people:
+        if one.active_seconds is None:
+            continue
         code = int(given.codes[one.place])
-        if one.active_seconds is not None and confirmed(
-            one, given.names[code] if code >= 0 else None
-        ):
-            rows.append((str(one.reviewer_id), one.active_seconds < HASTY_S))
+        if not saw_ai(one):
+            rows.append((str(one.reviewer_id), BLIND, max(0.0, one.active_seconds)))
+        elif confirmed(one, given.names[code] if code >= 0 else None):
+            rows.append((str(one.reviewer_id), CONFIRMED, max(0.0, one.active_seconds)))
     return table_of(
-        {"reviewer": [person for person, _ in rows]},
-        {"k": [fast for _, fast in rows], "n": [1] * len(rows)},
+        {"reviewer": [row[0] for row in rows], "of": [row[1] for row in rows]},
+        {"cell": cells_of_seconds([row[2] for row in rows]), "n": [1] * len(rows)},
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Case, CharField, F, Q, When
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, ExtractYear
 
 from apps.decisions.models import Content, Decision, Payload
 from apps.metrics.cells.among import Among, Keys
@@ -32,7 +32,8 @@ class Decisions(NamedTuple):
     ``key``, ``version`` and ``policy`` are ids as the database writes them, which are read and
     compared at a fraction of the cost of UUIDs. Times that nobody reads are not fetched: ``opened``
     and ``ended`` are there where a decision was settled later than it came, ``moved`` where it was
-    routed again.
+    routed again, ``moment``, when it was routed, where mandates were in force; ``year`` is that of
+    its routing, UTC.
     """
 
     key: tuple[str, ...]
@@ -55,7 +56,13 @@ class Decisions(NamedTuple):
     moved: tuple[bool, ...]
     past: tuple[bool, ...]
     policy: tuple[str, ...]
-    mandated: tuple[bool, ...]
+    mandate: tuple[str | None, ...]
+    mandates_left: tuple[str | None, ...]
+    moment: tuple[datetime | None, ...]
+    year: tuple[int, ...]
+    lifecycle: tuple[str, ...]
+    model_status: tuple[str, ...]
+    external_id: tuple[str, ...]
     submitted_by: tuple[str, ...]
     subject_pseudonym: tuple[str | None, ...]
 
@@ -120,9 +127,13 @@ COMPUTED: dict[str, Any] = {
     "ended": Case(When(LATER, then=F("settled_at"))),
     "settled": Case(When(settled_at=None, then=False), default=True),
     "moved": Case(When(routed_at=F("created_at"), then=False), default=True),
-    "mandated": Case(When(mandate=None, then=False), default=True),
+    "mandate_text": _text("mandate"),
+    "left_text": _text("mandates_left"),
+    "moment": Case(When(mandates_left__isnull=False, then=F("routed_at"))),
+    "year": ExtractYear("routed_at", tzinfo=UTC),
 }
-COLUMNS = [{"policy": "policy_text"}.get(name, name) for name in Decisions._fields]
+AS_TEXT = {"policy": "policy_text", "mandate": "mandate_text", "mandates_left": "left_text"}
+COLUMNS = [AS_TEXT.get(name, name) for name in Decisions._fields]
 
 
 @dataclass(slots=True)
@@ -195,6 +206,12 @@ def _chunk(rows: list[tuple[Any, ...]], parts: Sequence[str]) -> Chunk:
 def version_name(key: str) -> str:
     """A model version as people call it: "scorer 2.3.1"."""
     return str(ModelVersion.objects.select_related("system").get(pk=key))
+
+
+@lru_cache(maxsize=4_096)
+def bare_version(key: str) -> str:
+    """The same without its system, as conditions name it: "2.3.1"."""
+    return str(ModelVersion.objects.values_list("version", flat=True).get(pk=key))
 
 
 def _of(model: Any, ids: Keys, column: str = "decision_id") -> Any:

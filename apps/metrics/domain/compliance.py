@@ -32,13 +32,48 @@ class Breach:
     detail: str
 
 
-def compliance_report(decisions: int, breaches: Iterable[Breach]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many exceptions there are. ``affected``: decisions with any; ``by_kind``: decisions of each
+    kind; ``exceptions``: of each kind, where a decision may have several. Days add up, since a
+    decision is of one day."""
+
+    affected: int
+    by_kind: Counter[str]
+    exceptions: Counter[str]
+
+    @property
+    def total(self) -> int:
+        return self.exceptions.total()
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.affected + other.affected,
+            self.by_kind + other.by_kind,
+            self.exceptions + other.exceptions,
+        )
+
+
+def counted(breaches: Iterable[Breach]) -> Counts:
+    """The counts of exceptions that are all listed; one that is listed twice counts once."""
+    found = set(breaches)
+    return Counts(
+        len({one.decision for one in found}),
+        Counter(kind for kind, _ in {(one.kind, one.decision) for one in found}),
+        Counter(one.kind for one in found),
+    )
+
+
+def compliance_report(
+    decisions: int, breaches: Iterable[Breach], counts: Counts | None = None
+) -> dict[str, Any]:
     """How many decisions were handled as their policy demanded.
 
     Definition: a decision is handled as demanded when it has no breach; one with several counts
     once. Wilson interval. Neutral value: 1; higher is better. It says what the records show, not
     that a law is met.
-    Parameters: ``decisions`` of the window; ``breaches`` of these, in any order.
+    Parameters: ``decisions`` of the window; ``breaches`` of these, in any order; ``counts``, where
+    ``breaches`` are not all of them but hold the first 1,000 by kind and decision.
     Returns: {"handled_as_demanded": an estimate's object, "decisions_with_breaches", "by_kind":
     {kind: {"n", "share", "meaning"}}, "breaches": the first 1,000 by kind and decision, "listed",
     "total"}; null without a decision, and why.
@@ -46,30 +81,29 @@ def compliance_report(decisions: int, breaches: Iterable[Breach]) -> dict[str, A
     decisions.
     """
     found = sorted(set(breaches), key=lambda one: (one.kind, one.decision, one.detail))
-    unknown = {one.kind for one in found} - KINDS.keys()
-    affected = {one.decision for one in found}
+    counts = counted(found) if counts is None else counts
+    unknown = counts.by_kind.keys() - KINDS.keys()
     if unknown:
         raise ValueError(f"kinds={sorted(unknown)}: not among {', '.join(KINDS)}")
-    if len(affected) > decisions:
-        raise ValueError(f"{len(affected)} decisions have breaches, of {decisions} in the window")
-    by_kind = Counter(kind for kind, _ in {(one.kind, one.decision) for one in found})
-    handled = share(decisions - len(affected), decisions, "there are no decisions")
+    if counts.affected > decisions:
+        raise ValueError(f"{counts.affected} decisions have breaches, of {decisions} in the window")
+    handled = share(decisions - counts.affected, decisions, "there are no decisions")
     listed = [
         {"kind": one.kind, "decision": one.decision, "detail": one.detail} for one in found[:SHOWN]
     ]
     return {
         "decisions": decisions,
         "handled_as_demanded": handled.document(),
-        "decisions_with_breaches": len(affected),
+        "decisions_with_breaches": counts.affected,
         "by_kind": {
             kind: {
-                "n": by_kind[kind],
-                "share": by_kind[kind] / decisions if decisions else None,
+                "n": counts.by_kind[kind],
+                "share": counts.by_kind[kind] / decisions if decisions else None,
                 "meaning": meaning,
             }
             for kind, meaning in KINDS.items()
         },
         "breaches": listed,
         "listed": len(listed),
-        "total": len(found),
+        "total": counts.total,
     }

@@ -102,6 +102,9 @@ class Unpacked(Mapping[str, Table]):
         except (*FAULTS, ValueError) as fault:
             raise ValueError(f"the packed cells {name!r} cannot be read: {fault}") from fault
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._heads
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._heads)
 
@@ -155,8 +158,8 @@ class _Reader:
     def column(self, kind: str, rows: int) -> Numbers:
         values = np.frombuffer(self._plain, dtype=kind, count=rows, offset=self._at)
         self._at += values.nbytes
-        wide: Numbers = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
-        return wide
+        wide: Any = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+        return wide  # type: ignore[no-any-return]
 
 
 def _table(head: Mapping[str, Any], reader: _Reader) -> Table:
@@ -177,10 +180,7 @@ def _columns(head: Mapping[str, Any], reader: _Reader) -> Table:
     for what, column, kind, *more in head["columns"]:
         if what == "few":
             of_value, count = more
-            places: Any = reader.column(kind, count)
-            sums: Floats = np.zeros(rows)
-            sums[places] = reader.column(of_value, count)
-            numbers[column] = sums
+            numbers[column] = _spread(reader.column(kind, count), reader.column(of_value, count), rows)
             continue
         held: Any = reader.column(kind, rows)
         if what == "text":
@@ -188,3 +188,9 @@ def _columns(head: Mapping[str, Any], reader: _Reader) -> Table:
         else:
             numbers[column] = held
     return Table(texts, numbers, rows)
+
+
+def _spread(places: Any, values: Any, rows: int) -> Floats:
+    sums: Floats = np.zeros(rows, dtype=np.float64)
+    sums[places] = values
+    return sums

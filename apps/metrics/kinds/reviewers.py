@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from apps.metrics.domain.durations import CELLS, Durations
+from apps.metrics.domain.durations import CELLS, Durations, together
+from apps.metrics.domain.haste import BLIND, CONFIRMED, Floor, haste_floor, hasty_part
 from apps.metrics.domain.proportions import Part
 from apps.metrics.domain.reliance import ReviewCells, Streak, joined
 from apps.metrics.domain.reviewers import Reviewer, reviewers_report
@@ -23,17 +24,18 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     """Every figure of the reviewers of a window.
 
     Definition: ``domain.reviewers.reviewers_report``; besides, ``rubber_stamping``: the reviewers
-    whose longest run of confirmations is longer than chance explains.
+    whose longest run of confirmations is longer than chance explains; ``hasty_floor``: below which
+    time a confirmation is called hasty, and why there.
     Parameters: ``cells`` with FAMILIES; ``facts``: labels, seed, people (id -> name), practice
-    (id -> {"last_week", "missing_qualifications"}).
+    (id -> {"last_week", "missing_qualifications"}), hasty_seconds or null.
     Returns: a JSON object. A figure without data is null and says why.
     """
     labels = label_set(facts)
     table = cells.table("reviews", "cells")
     people = judged_of(cells.table("people"), labels)
-    names = keys_of(cells)
+    names, floor = keys_of(cells), floor_of(cells, facts)
     found = reviewers_report(
-        reviewers_of(cells, names, labels.names, labels.favourable, facts),
+        reviewers_of(cells, names, labels.names, labels.favourable, facts, floor),
         review_cells(table, names, labels.names),
         people.verdicts.tolist(),
         ai_by_people(people).tolist(),
@@ -42,7 +44,27 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     )
     raised = [one for one in found["by_reviewer"] if one["rubber_stamping"]["raised"]]
     shown = [{"reviewer": one["reviewer"], **one["rubber_stamping"]} for one in raised]
-    return found | {"reviewers": len(names), "rubber_stamping": shown}
+    found |= {"reviewers": len(names), "rubber_stamping": shown}
+    return found | {"hasty_floor": floor.document()}
+
+
+def floor_of(cells: Cells, facts: Facts) -> Floor:
+    """Below which time a confirmation is hasty: the use case's, or from blind answers of all."""
+    blind = together(paces_of(cells.table("reviews", "paces"), BLIND).values())
+    return haste_floor(blind, facts.get("hasty_seconds"))
+
+
+def paces_of(table: Table, of: str) -> dict[str, Durations]:
+    """Reviewer -> active seconds of confirmations, or of blind answers."""
+    rows = codes_by(table, "of", (of,)) == 0
+    text = table.texts["reviewer"]
+    cell, n = table.ints("cell"), table.ints("n")
+    found = {}
+    for code, name in enumerate(text.names):
+        own = rows & (text.codes == code)
+        counts = np.bincount(cell[own], n[own], minlength=CELLS).astype(np.int64)
+        found[name] = Durations(counts, 0)
+    return found
 
 
 def keys_of(cells: Cells) -> tuple[str, ...]:
@@ -90,10 +112,11 @@ def reviewers_of(
     labels: tuple[str, ...],
     favourable: str,
     facts: Facts,
+    floor: Floor,
 ) -> list[Reviewer]:
     """What is counted of each reviewer, in the order of ``keys``."""
-    known, hasty = (cells.table("reviews", name) for name in ("known", "hasty"))
-    answers, quick = _parts(known, "right", "n"), _parts(hasty, "k", "n")
+    answers = _parts(cells.table("reviews", "known"), "right", "n")
+    confirmed = paces_of(cells.table("reviews", "paces"), CONFIRMED)
     streaks, times = streaks_of(cells), times_of(cells.table("reviews", "times"))
     peers = peers_of(cells.table("reviews", "peers"), labels)
     parts = favourable_parts(cells.table("reviews", "cells"), favourable)
@@ -108,7 +131,7 @@ def reviewers_of(
             peers=peers.get(key, ()),
             times=times.get(key, no_times),
             streak=streaks.get(key, Streak()),
-            hasty=quick.get(key, Part(0, 0)),
+            hasty=hasty_part(confirmed.get(key, no_times), floor.seconds),
             favourable=parts.get(key, {}),
             missing=tuple(practice.get(key, nothing).get("missing_qualifications", ())),
             last_week=practice.get(key, nothing).get("last_week", 0),

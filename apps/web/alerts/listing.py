@@ -105,7 +105,7 @@ def alerts_page(
     rows = []
     for one in alerts:
         last = one.resolved_by or one.acknowledged_by
-        by = known[last].name if last else ""
+        by = known[last].words if last else ""
         rows.append(
             AlertRow(
                 one,

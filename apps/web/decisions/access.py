@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.accounts.callers import Caller
 from apps.common.errors import NotFound, NotPermitted
 from apps.decisions.models import Decision
 from apps.registry.access import require_right
 from apps.registry.models import UseCase
-from apps.reviews.models import Review, ReviewTask, Seat
+from apps.reviews.models import Review, ReviewTask
+from apps.reviews.selectors import ASKING
 from apps.workflow.desk.blindness import hidden_from
-from apps.workflow.desk.case import CHECKING
+from apps.workflow.desk.closed import without_closed
 
 # Roles that see content for another reason than to review it.
 UNBOUND: Final = frozenset({"compliance_officer", "risk_lead", "commander", "supervisor"})
@@ -33,6 +34,11 @@ def visible_names(caller: Caller, action: str = "decision.view") -> dict[str, st
     rows = UseCase.objects.order_by("name", "slug")
     rows = rows if slugs is None else rows.filter(slug__in=slugs)
     return dict(rows.values_list("slug", "name"))
+
+
+def listed_decisions(caller: Caller) -> QuerySet[Decision]:
+    """Those for a list: without the cases that wait for the caller's own answer."""
+    return without_closed(caller, visible_decisions(caller))
 
 
 def decision_for(caller: Caller, key: UUID) -> Decision:
@@ -55,27 +61,16 @@ def may_act(caller: Caller, action: str, use_case: str) -> bool:
 
 
 def unseen_by(caller: Caller, keys: Iterable[UUID]) -> set[UUID]:
-    """Of the decisions those that ``caller`` has yet to judge: what the AI said is not shown.
-
-    Beside those that wait for a blind answer these are the checks handed to the caller: the page
-    of a known answer would give it away.
-    """
-    wanted = list(keys)
-    hidden = hidden_from(caller, wanted)
-    if caller.user is None or not caller.may("review.do"):
-        return hidden
-    own = Q(holder=caller.user) | Q(assigned_to=caller.user)
-    checks = Seat.objects.filter(
-        own, task__decision__in=wanted, task__status="open", task__kind__in=CHECKING
-    )
-    return hidden | set(checks.values_list("task__decision", flat=True))
+    """Of the decisions those that ``caller`` has yet to judge: what the AI said is not shown."""
+    return hidden_from(caller, keys)
 
 
 def peers_hidden(caller: Caller, decision: Decision) -> bool:
     """Whether others' verdicts stay closed: the caller may be asked for one and gave none."""
     if not caller.may("review.do", decision.use_case_id):
         return False
-    if not ReviewTask.objects.filter(decision=decision, status="open").exists():
+    asked = ReviewTask.objects.filter(decision=decision, status="open", kind__in=ASKING)
+    if not asked.exists():
         return False
     return not Review.objects.filter(decision=decision, reviewer=caller.user).exists()
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from apps.accounts.callers import Caller
 from apps.decisions.models import Decision
 from apps.exports.domain.csv_view import write_csv
-from apps.web.decisions.access import unseen_by, visible_decisions, visible_names
+from apps.web.decisions.access import listed_decisions, unseen_by, visible_names
 
 PAGE: Final = 50
 MOST_CSV: Final = 10_000
@@ -75,7 +75,8 @@ class DecisionPage:
 
 
 def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
-    """The decisions that ``caller`` may see, as far as they meet ``wanted``.
+    """The decisions that ``caller`` may see, as far as they meet ``wanted``; a case that waits for
+    the caller's own answer is on its page and in the queue alone.
 
     Parameters: ``wanted``, of ``use_case``, ``lane``, ``status``, ``label``, ``model_version``,
     ``begin`` and ``end`` (aware; of when it was decided, else of when it came) and ``q``, an
@@ -88,7 +89,7 @@ def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
         "label": wanted.get("label"),
         "model_version__version": wanted.get("model_version"),
     }
-    rows = visible_decisions(caller).filter(**{k: v for k, v in named.items() if v})
+    rows = listed_decisions(caller).filter(**{k: v for k, v in named.items() if v})
     if wanted.get("begin") or wanted.get("end"):
         rows = rows.annotate(day=Coalesce("decided_at", "created_at"))
         rows = rows.filter(day__gte=wanted["begin"]) if wanted.get("begin") else rows

@@ -19,6 +19,7 @@ from apps.reviews.absences import stood_in_for
 from apps.reviews.known_answers import known_output
 from apps.reviews.models import Draft, KnownAnswer, Pool, Review, Seat
 from apps.reviews.pools import pools_served
+from apps.reviews.selectors import checks_held
 from apps.web.desk.drafts import kept_form, said_in_words
 from apps.web.desk.outputs import headline
 from apps.workflow.desk.case import CHECKING, standing_policy
@@ -173,6 +174,9 @@ def waiting_for(caller: Caller, person: User, now: datetime) -> list[Waiting]:
     counts = dict.fromkeys(names, 0)
     for slug, count in _free_seats(served.pools):
         counts[slug] = counts.get(slug, 0) + count
+    for slug, own in checks_held(person).items():
+        if slug in counts:  # the case that came instead of it is free still
+            counts[slug] = max(0, counts[slug] - own.held)
     ranked = sorted(names, key=lambda slug: (-counts[slug], names[slug]))
     return [Waiting(slug, names[slug], counts[slug]) for slug in ranked]
 

@@ -105,7 +105,7 @@ def _row(
 
 def _names(rows: Iterable[PolicyVersion]) -> dict[str, str]:
     known = actors_known(who for row in rows for who in (row.proposed_by, row.approved_by))
-    return {key: one.name for key, one in known.items()}
+    return {key: one.words for key, one in known.items()}
 
 
 def _read(policy: PolicyVersion) -> ValidatedPolicy | str:

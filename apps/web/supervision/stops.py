@@ -74,7 +74,7 @@ def board(caller: Caller, names: Mapping[str, str]) -> tuple[list[Stopped], list
             stopped.append(
                 Stopped(
                     use_case=one,
-                    by=known[stop.stopped_by].name,
+                    by=known[stop.stopped_by].words,
                     at=stop.stopped_at,
                     reason=reasons.get(stop.pk, ""),
                     blocked=blocked.get(one.slug, 0),
@@ -117,10 +117,10 @@ def past_stops(names: Mapping[str, str]) -> list[PastStop]:
         PastStop(
             use_case=one.use_case_id,
             name=names[one.use_case_id],
-            stopped_by=known[one.stopped_by].name,
+            stopped_by=known[one.stopped_by].words,
             stopped_at=one.stopped_at,
             reason=began.get(one.pk, ""),
-            resumed_by=known[one.resumed_by].name,
+            resumed_by=known[one.resumed_by].words,
             resumed_at=one.resumed_at,
             withheld=one.withheld,
             why=ended.get(one.pk, ""),

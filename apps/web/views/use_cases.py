@@ -114,6 +114,7 @@ def use_case(request: PageRequest, slug: str) -> HttpResponse:
         "most_counted": COUNTED,
         "people": people_of(held) if sees_rights else None,
         "sees_supervision": caller.may("supervision.view", slug),
+        "sees_figures": caller.may("report.view", slug) and caller.may("alert.view", slug),
         "sees_decisions": caller.may("decision.view", slug),
         "use_case": held,
         "features": feature_rows(held),

@@ -6,57 +6,39 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q
-
 from apps.accounts.callers import Caller
 from apps.accounts.models import User
 from apps.reviews.domain.display import SELECTED
-from apps.reviews.models import Review, ReviewTask, Seat
+from apps.reviews.models import Review, ReviewTask
 from apps.workflow.desk.case import CHECKING
-from apps.workflow.desk.machines import login_of
+from apps.workflow.desk.closed import closed_to, person_of
 
 HIDDEN: Final = ("final_output", "would_be", "sampling_probability")
 
 
 def hidden_from(caller: Caller, decisions: Iterable[UUID]) -> set[UUID]:
-    """Of ``decisions`` those whose output and reasons this caller may not see yet: they wait for
-    blind reviews, the caller may be asked for one, and has not answered. Of a case that checks the
-    caller the output that took effect is the answer itself, blind or not.
+    """Of ``decisions`` those whose output and reasons this caller may not see yet: those that are
+    closed to the caller, and those that wait for blind reviews, of which the caller may be asked
+    for one and has given none.
 
     Whoever may not review is never asked, and sees what their roles show.
     """
     if not caller.may("review.do"):
         return set()
+    wanted = list(decisions)
     slugs = caller.visible("review.do")
-    open_tasks = ReviewTask.objects.filter(decision__in=list(decisions), status="open")
+    open_tasks = ReviewTask.objects.filter(decision__in=wanted, status="open")
     if slugs is not None:
         open_tasks = open_tasks.filter(use_case__in=slugs)
-    rows = list(open_tasks.values_list("pk", "decision", "kind", "decision__policy__document"))
+    rows = list(open_tasks.values_list("decision", "kind", "decision__policy__document"))
     if not rows:
         return set()
-    person = _person_of(caller)
-    waiting = _checks_of(person, [pk for pk, *_rest in rows])
     blind = {
         decision
-        for pk, decision, kind, document in rows
-        if (pk in waiting if kind in CHECKING else document.get("blind"))
+        for decision, kind, document in rows
+        if kind not in CHECKING and document.get("blind")
     }
-    return blind - _answered(person, blind)
-
-
-def _person_of(caller: Caller) -> User | None:
-    if caller.user is not None or caller.key is None:
-        return caller.user
-    found: User | None = User.objects.filter(username=login_of(caller.key)).first()
-    return found
-
-
-def _checks_of(person: User | None, tasks: list[UUID]) -> set[UUID]:
-    """Only one's own known answers and practice cases are anything to be blind to."""
-    if person is None:
-        return set()
-    own = Seat.objects.filter(Q(assigned_to=person) | Q(holder=person), task__in=tasks)
-    return set(own.values_list("task", flat=True))
+    return (blind - _answered(person_of(caller), blind)) | set(closed_to(caller, wanted))
 
 
 def _answered(person: User | None, decisions: set[UUID]) -> set[UUID]:

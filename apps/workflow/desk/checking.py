@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import Qualification, User
 from apps.accounts.qualifications import qualification_end
 from apps.common.actor import Actor
+from apps.common.ids import uuid7
 from apps.decisions.models import Decision
 from apps.policies.domain.sampling import draw
 from apps.policies.seeds import seed_for
@@ -32,6 +34,7 @@ from apps.workflow.desk.words import outputs_of
 ASSESSOR: Final = Actor.system("known-answers")
 WEEK: Final = timedelta(days=7)
 CANDIDATES: Final = 200  # decided cases looked at for practice
+APART_MS: Final = 5_000
 
 
 # --- Mixed in -------------------------------------------------------------------------------
@@ -57,14 +60,21 @@ def known_seat(
 ) -> Seat | None:
     """A seat for this person at a known case that they have not seen; None where there is none.
 
-    It takes the place, the arrival and the time limit of the case that was next: a case that came
-    this very second would tell what it is.
+    It takes the place, and to some seconds the arrival and the time limit, of the case that was
+    next: a case that came this very second would tell what it is.
     """
     known = known_for(person, use_case)
     if known is None:
         return None
-    times = _Times(instead_of.created_at, instead_of.due_at, instead_of.rank)
+    times = _a_little_before(instead_of)
     return _checking_seat(actor, person, known.decision, "known", policy, times)
+
+
+def _a_little_before(task: ReviewTask) -> _Times:
+    """Two tasks of one and the same moment would stand out."""
+    apart = timedelta(milliseconds=1 + secrets.randbelow(APART_MS))
+    due = None if task.due_at is None else task.due_at - apart
+    return _Times(task.created_at - apart, due, task.rank)
 
 
 def practice_seat(
@@ -113,6 +123,8 @@ def _checking_seat(
 ) -> Seat:
     """A task with one seat, which this person alone may take."""
     task = ReviewTask(
+        # an id holds the time at which it was made
+        id=uuid7(int(times.created_at.timestamp() * 1000)),
         use_case=decision.use_case,
         decision=decision,
         kind=kind,

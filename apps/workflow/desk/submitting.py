@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, Conflict, NotPermitted, StaleCase
 from apps.decisions.bulk.locks import shared_stop
-from apps.decisions.domain.lifecycle import Lane, Status
+from apps.decisions.domain.lifecycle import Status
 from apps.decisions.models import Decision
 from apps.decisions.selectors import output_of
 from apps.decisions.services import decision_lock
@@ -31,6 +31,7 @@ from apps.reviews.seats import held_seat
 from apps.workflow.desk.asking import question_ask, task_lock
 from apps.workflow.desk.case import CHECKING, Case, case_for, policy_of, standing_policy
 from apps.workflow.desk.checking import known_compare
+from apps.workflow.desk.closed import looks_of
 from apps.workflow.desk.machines import is_machine
 from apps.workflow.desk.settling import Desk, may_escalate, settle
 from apps.workflow.desk.stages import ADJUDICATION, BLIND, REVEALED
@@ -266,11 +267,11 @@ def said_of(done: Submitted) -> tuple[str, str]:
     task, decision, review = done.task, done.decision, done.review
     if task.kind not in CHECKING or done.known is not None:
         return task.status, decision.status
-    policy = policy_of(task, standing_policy(decision.use_case, timezone.now()))
-    after = decision.lane == Lane.SUPERVISED
+    looks = looks_of(task, standing_policy(decision.use_case, timezone.now()))
+    after = looks.kind == "after"
     open_still = not review.final or review.verdict in ("escalate", "abstain")
-    if open_still or policy.document["reviews_required"] > 1:
-        return "open", Status.RELEASED if after else Status.PENDING
+    if open_still or looks.reviews_required > 1:
+        return "open", looks.status
     if review.verdict == "withhold":
         return "closed", Status.REVERSED if after else Status.WITHHELD
     return "closed", Status.RELEASED
