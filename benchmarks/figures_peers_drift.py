@@ -17,49 +17,34 @@ def drift(folder: str) -> dict[str, Any]:
     """The same report from stored histograms, the reading counted; from histograms in memory; and
     from raw columns, whose edges are frozen and which are counted each time."""
     from apps.metrics.domain.drift import drift_report
-    from apps.metrics.kinds.drift import features_of
 
-    whole, stored = middle(_drift_stored)
-    cells, reference = read_drift()
-    features = features_of(cells, reference.document)
-    _, computed = middle(lambda: drift_report(features))
+    whole, stored = middle(lambda: drift_report(stored_features()))
     columns = [*NUMBERS, *CATEGORIES]
+    features = {name: one for name, one in stored_features().items() if name in columns}
+    _, computed = middle(lambda: drift_report(features))
     both = [frame_of(Path(folder), name, columns) for name in REFERENCE_FIRST]
     found, counted = middle(lambda: drift_report(features_counted(*both)))
-    shown = whole["features"]
     for name in columns:
         for statistic in ("psi", "js", "effect"):
-            assert abs(shown[name][statistic] - found["features"][name][statistic]) < 1e-12, name
-    return {"stored": stored, "computed": computed, "counted": counted, "features": len(shown)}
+            ours, other = (one["features"][name][statistic] for one in (whole, found))
+            assert abs(ours - other) < 1e-12, (name, statistic, ours, other)
+    return {"stored": stored, "computed": computed, "counted": counted}
 
 
-def read_drift(families: tuple[str, ...] = ("features", "confidence")) -> Any:
-    """The cells of the whole window and of the reference, as a report reads them."""
-    from django.utils import timezone
-
+def stored_features() -> dict[str, Any]:
+    """The features of the whole window and of the profile, as a report reads them, and the output,
+    the confidence and the outcome."""
+    from apps.metrics.cells.attributes import newest_profile
     from apps.metrics.cells.window import read_cells
-    from apps.metrics.facts import facts_of
     from apps.metrics.first_reading import Window
-    from apps.metrics.kinds.drift import Reference
-    from apps.metrics.models import ReferenceProfile
-    from apps.metrics.reports import reference_cells
+    from apps.metrics.kinds.drift import features_of
     from apps.registry.models import UseCase
 
     use_case = UseCase.objects.get(pk=SLUG)
-    cells = read_cells(use_case, Window(), families, refresh=False)
-    facts = facts_of("drift", use_case, Window(), cells, timezone.now())
-    then = reference_cells(use_case, "drift", facts)
-    profile = ReferenceProfile.objects.get(pk=facts["profile"])
-    assert then is not None
-    return cells, Reference(profile.document, then)
-
-
-def _drift_stored() -> dict[str, Any]:
-    from apps.metrics.domain.drift import drift_report
-    from apps.metrics.kinds.drift import features_of
-
-    cells, reference = read_drift()
-    return drift_report(features_of(cells, reference.document))
+    profile = newest_profile(use_case)
+    assert profile is not None
+    cells = read_cells(use_case, Window(), ["features"], refresh=False)
+    return dict(features_of(cells, profile.document))
 
 
 def features_counted(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str, Any]:

@@ -1,74 +1,82 @@
-"""Accuracy without labels, from raw columns and from stored cells."""
+"""Accuracy without labels, from counts, from raw columns and from stored cells."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.figures_peers_drift import read_drift
+from benchmarks.cells_data import SLUG, START
+from benchmarks.cells_steps import PROFILE_DAYS
 from benchmarks.figures_peers_frames import LABEL, OTHER, REFERENCE_FIRST, frame_of
 from benchmarks.peer.timing import middle
 
-LEVELS = np.arange(10_001) / 10_000
+TOP = 10_000
+LEVELS = np.arange(TOP + 1) / TOP
 COLUMNS = ["score", "given", "true"]
+NEITHER, NEGATIVE, POSITIVE = range(3)
+BLOCK = 65_536  # rows at a time, so that they stay in the processor's cache
 
 
 def accuracy(folder: str) -> dict[str, Any]:
-    """Estimated accuracy from raw columns, and from stored cells with their reading counted."""
+    """The accuracy to be expected, from the score of the positive label, three ways."""
     from apps.metrics.domain.unlabelled import accuracy_of_scores
 
     both = [frame_of(Path(folder), name, COLUMNS) for name in REFERENCE_FIRST]
-    estimate, seconds = middle(lambda: accuracy_of_scores(LEVELS, *scores_counted(*both)))
-    again, stored = middle(_accuracy_stored)
+    counts = scores_counted(*both)
+    estimate, computed = middle(lambda: accuracy_of_scores(LEVELS, *counts))
+    _, counted = middle(lambda: accuracy_of_scores(LEVELS, *scores_counted(*both)))
+    again, stored = middle(lambda: accuracy_of_scores(LEVELS, *scores_stored()))
     assert abs(again.value - estimate.value) < 1e-12, (again, estimate)
-    return {"value": estimate.value, "seconds": seconds, "stored": stored}
+    times = {"computed": computed, "counted": counted, "stored": stored}
+    return {"value": estimate.value, **times}
 
 
 def scores_counted(reference: pd.DataFrame, current: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """The reference's rows with a true label and its positives, the window's by label given."""
-    of_reference, of_current = (_levels_of(frame) for frame in (reference, current))
-    true = _is_label(reference["true"])
-    given = _is_label(current["given"])
-    return (
-        _counted(of_reference, true >= 0),
-        _counted(of_reference, true == 1),
-        _counted(of_current, given == 1),
-        _counted(of_current, given == 0),
-    )
+    """By score, of the reference the rows with a true label and its positives, of the window those
+    given each label."""
+    true, given = _by_score(reference, "true"), _by_score(current, "given")
+    known = true[:, NEGATIVE] + true[:, POSITIVE]
+    return known, true[:, POSITIVE], given[:, POSITIVE], given[:, NEGATIVE]
 
 
-def _levels_of(frame: pd.DataFrame) -> np.ndarray:
-    return np.rint(frame["score"].to_numpy() * (len(LEVELS) - 1)).astype(np.int64)
+def _by_score(frame: pd.DataFrame, side: str) -> np.ndarray:
+    """Rows by score, at 4 decimals, and by label: neither, negative, positive."""
+    column = frame[side].cat
+    kinds = [POSITIVE if name == LABEL else NEGATIVE for name in column.categories]
+    of_code = np.array([*kinds, NEITHER], dtype=np.intp)
+    scores, codes = frame["score"].to_numpy(), column.codes.to_numpy()
+    found = np.zeros(3 * len(LEVELS), dtype=np.intp)
+    for begin in range(0, len(scores), BLOCK):
+        part = slice(begin, begin + BLOCK)
+        key = np.rint(scores[part] * TOP).astype(np.intp) * 3 + of_code[codes[part]]
+        found += np.bincount(key, minlength=len(found))
+    return found.reshape(-1, 3)
 
 
-def _is_label(column: pd.Series) -> np.ndarray:
-    """1 for the positive label, 0 for another, -1 for none."""
-    names = [int(name == LABEL) for name in column.cat.categories]
-    return np.array([*names, -1], dtype=np.int8)[column.cat.codes.to_numpy()]
-
-
-def _counted(level: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return np.bincount(level[mask], minlength=len(LEVELS))
-
-
-def _accuracy_stored() -> Any:
-    """The same from the cells: the score of "approve" is the confidence, or 1 less it."""
+def scores_stored() -> tuple[np.ndarray, ...]:
+    """The same from the cells: the score of a label is the confidence in it, or 1 less it."""
+    from apps.metrics.cells.window import read_cells
     from apps.metrics.domain.tables import codes_by
-    from apps.metrics.domain.unlabelled import accuracy_of_scores
+    from apps.metrics.first_reading import Window
+    from apps.registry.models import UseCase
 
-    cells, reference = read_drift(("confidence",))
-
-    def counts(table: Any, given: int | None = None, true: tuple[int, ...] = ()) -> np.ndarray:
-        label, truth = (codes_by(table, name, (LABEL, OTHER)) for name in ("given", "true"))
-        level = np.where(label == 0, table.ints("level"), len(LEVELS) - 1 - table.ints("level"))
-        used = np.isin(truth, true) if true else label == given
-        weights = table.ints("n")[used]
-        return np.bincount(level[used], weights, len(LEVELS)).astype(np.int64)
-
-    now, then = (one.table("confidence") for one in (cells, reference.cells))
-    return accuracy_of_scores(
-        LEVELS, counts(then, true=(0, 1)), counts(then, true=(0,)), counts(now, 0), counts(now, 1)
-    )
+    use_case = UseCase.objects.get(pk=SLUG)
+    begin = datetime.fromisoformat(START).astimezone(UTC)
+    windows = (Window(begin, begin + timedelta(days=PROFILE_DAYS)), Window())
+    found = []
+    for window, side in zip(windows, ("true", "given"), strict=True):
+        cells = read_cells(use_case, window, ["confidence"], refresh=False)
+        table = cells.table("confidence")
+        level = table.ints("level")
+        level = np.where(codes_by(table, "given", (LABEL, OTHER)) == 0, level, TOP - level)
+        kind = np.array([POSITIVE, NEGATIVE, NEITHER])[codes_by(table, side, (LABEL, OTHER))]
+        key = level * 3 + kind
+        counts = np.bincount(key, table.ints("n"), 3 * len(LEVELS)).astype(np.int64)
+        found.append(counts.reshape(-1, 3))
+    true, given = found
+    known = true[:, NEGATIVE] + true[:, POSITIVE]
+    return known, true[:, POSITIVE], given[:, POSITIVE], given[:, NEGATIVE]

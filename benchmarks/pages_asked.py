@@ -268,7 +268,10 @@ def measured(asked: Asked, calls: int) -> dict[str, float]:
 
 
 def _sender(asked: Asked) -> Callable[[], tuple[float, float]]:
-    """Sends the request and returns its seconds, and this process's own. What the process keeps is thrown away before."""
+    """Sends the request and returns its seconds, and this process's own.
+
+    What the process keeps is thrown away before.
+    """
     from django.core.cache import cache
     from django.test import Client
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from threading import Lock
 from typing import Any
 
 import numpy as np
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
+from apps.metrics.cells.attributes import protected_attributes
 from apps.metrics.cells.window import WindowCells, read_cells
+from apps.metrics.domain.packing import unpack
 from apps.metrics.domain.tables import Mask, Table, where
 from apps.metrics.facts import facts_of
 from apps.metrics.first_reading import Window
@@ -21,7 +24,7 @@ from apps.metrics.reports import figures_of, reference_cells
 from apps.registry.models import UseCase
 from dashboards.filters import Filter
 
-KEPT = 64
+KEPT = 256
 GROUP = "group:"
 # Kinds of report whose cells know neither model version nor group, or not all of them: narrowing
 # a part of what they divide would give shares of two different wholes.
@@ -29,10 +32,27 @@ UNDIVIDED = frozenset({"business", "compliance", "drift", "operations"})
 Documents = dict[str, dict[str, Any]]
 
 
+class Kept:
+    """Cells of a window, each table put together once however many reports ask for it."""
+
+    def __init__(self, cells: WindowCells) -> None:
+        self._cells = cells
+        self._tables: dict[tuple[str, str | None], Table] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cells, name)
+
+    def table(self, family: str, name: str | None = None) -> Table:
+        key = (family, name)
+        if key not in self._tables:
+            self._tables[key] = self._cells.table(family, name)
+        return self._tables[key]
+
+
 class Narrowed:
     """Cells of one model version, or of one group, where their tables tell these apart."""
 
-    def __init__(self, cells: WindowCells, version: str, group: str) -> None:
+    def __init__(self, cells: Any, version: str, group: str) -> None:
         self._cells = cells
         attribute, _, value = group.partition("=")
         self._wanted = {
@@ -131,7 +151,7 @@ def _made(
     use_case: UseCase, window: Window, kinds: Sequence[str], version: str, group: str
 ) -> Documents:
     families = {"outcome", *(one for kind in kinds for one in KINDS[kind].families)}
-    whole = read_cells(use_case, window, sorted(families), refresh=False)
+    whole: Any = Kept(read_cells(use_case, window, sorted(families), refresh=False))
     narrowed: Any = Narrowed(whole, version, group) if version or group else whole
     made: Documents = {}
     for kind in kinds:
@@ -144,13 +164,52 @@ def _made(
 
 def _stamp(use_case: UseCase, window: Window) -> tuple[Any, ...]:
     """When the window's cells were last counted, and the minute, for what is as of now."""
-    rows = DayCells.objects.filter(use_case=use_case)
+    newest = counted_at([use_case], window).get(use_case.slug)
+    return newest, timezone.now().replace(second=0, microsecond=0)
+
+
+def kept_or_made(key: Any, make: Callable[[], Documents]) -> Documents:
+    """Figures that were made before under this key, or made now."""
+    found = _recent.get(key)
+    if found is None:
+        found = make()
+        _recent.keep(key, found)
+    return found
+
+
+def stored_cells(
+    use_cases: Sequence[UseCase], window: Window, families: Collection[str]
+) -> dict[str, WindowCells]:
+    """Slug -> the cells as they are stored, of any number of use cases in one query.
+
+    Parameters: ``window``, from midnight to midnight.
+    """
+    whole: dict[str, dict[str, dict[date, Any]]] = {
+        one.slug: {family: {} for family in families} for one in use_cases
+    }
+    rows = _rows(use_cases, window).filter(family__in=list(families))
+    listed = rows.values_list("use_case_id", "day", "family", "blob__data")
+    for slug, day, family, data in listed:
+        whole[slug][family][day] = unpack(bytes(data))
+    return {
+        one.slug: WindowCells(one, protected_attributes(one), [], whole[one.slug])
+        for one in use_cases
+    }
+
+
+def counted_at(use_cases: Sequence[UseCase], window: Window) -> dict[str, Any]:
+    """Slug -> when the window's cells were last counted, of those that have any."""
+    rows = _rows(use_cases, window).values_list("use_case_id")
+    return dict(rows.annotate(newest=Max("built_at")).order_by())
+
+
+def _rows(use_cases: Sequence[UseCase], window: Window) -> QuerySet[DayCells]:
+    rows: QuerySet[DayCells] = DayCells.objects.filter(use_case__in=[*use_cases])
     if window.begin is not None:
         rows = rows.filter(day__gte=window.begin.date())
     if window.end is not None:
         rows = rows.filter(day__lt=window.end.date())
-    newest = rows.order_by("-built_at").values_list("built_at", flat=True).first()
-    return newest, timezone.now().replace(second=0, microsecond=0)
+    return rows
 
 
 def of_filter(wanted: Filter, kinds: Iterable[str]) -> Documents:

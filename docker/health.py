@@ -1,6 +1,7 @@
 """Health checks of the containers: ``python docker/health.py web|worker|scheduler``. Exit 0 is well.
 
-They use what the process itself needs, and none of Django, so that a check costs little.
+They use what the process itself needs, and none of Django, so that a check costs little. Started
+through ``docker/entrypoint.sh``, as the process was, since an address may come as a file.
 """
 
 import os

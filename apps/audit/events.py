@@ -47,7 +47,8 @@ def record_event(event: Event, *, count: int = 1) -> AccessEvent:
         detail=event.detail,
         count=count,
     )
-    with transaction.atomic():
+    # no savepoint: where it cannot be written, what it tells of must not happen either
+    with transaction.atomic(savepoint=False):
         row.save()
     return row
 

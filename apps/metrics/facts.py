@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Qualification, User
@@ -199,13 +199,14 @@ def queue_of(use_case: UseCase, now: datetime) -> Facts:
     return found
 
 
-def unsealed_of(asked: Asked) -> list[list[str]]:
+def unsealed_of(asked: Asked) -> Facts:
     """Decisions of the window of which a record has waited to be sealed for longer than it takes.
 
-    Returns: rows of [decision, what waits since when], the oldest first, at most 1,000.
+    Returns: {"n": how many, "first": rows of [decision, what waits since when], by decision, at most
+    1,000}.
     """
     if not asked.cells.days:
-        return []
+        return {"n": 0, "first": []}
     begin = asked.window.begin or midnight(asked.cells.days[0])
     end = asked.window.end or midnight(asked.cells.days[-1]) + DAY
     waiting = PendingRecord.objects.filter(record_type=Decision.record_type).values("record_id")
@@ -216,8 +217,10 @@ def unsealed_of(asked: Asked) -> list[list[str]]:
         made__gte=begin,
         made__lt=end,
     )
-    rows = late.order_by("history_id").values_list("id", "history_date")[:SHOWN]
-    return [[str(key), f"recorded at {written(at)}, and not sealed"] for key, at in rows]
+    since = late.order_by("id").values_list("id").annotate(at=Min("history_date"))
+    first = [[str(key), f"recorded at {written(at)}, and not sealed"] for key, at in since[:SHOWN]]
+    n = len(first) if len(first) < SHOWN else late.values("id").distinct().count()
+    return {"n": n, "first": first}
 
 
 def trail_now() -> Facts:

@@ -201,7 +201,7 @@ class Review(TrackedModel):
     task = models.ForeignKey(
         ReviewTask, models.PROTECT, null=True, related_name="reviews", db_index=False
     )
-    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    reviewer = _person()
     imported = models.BooleanField(default=False)
     machine = models.BooleanField(default=False, help_text="Votes, but is no human review.")
     stage = models.CharField(max_length=12, choices=STAGES, default="review")
@@ -236,6 +236,10 @@ class Review(TrackedModel):
                 condition=models.Q(task__isnull=False),
                 name="one_review_each_task",
             ),
+        ]
+        indexes = [
+            # what a person has done, and of late: asked at each claim
+            models.Index(fields=["reviewer", "reviewed_at"], name="review_of_person")
         ]
 
     def __str__(self) -> str:

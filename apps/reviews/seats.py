@@ -62,11 +62,20 @@ def seats_add(
 def seat_claim(
     *, actor: Actor, person: User, use_case: str | None = None, now: datetime
 ) -> Seat | None:
+    """``seat_taken`` in a transaction of its own."""
+    return seat_taken(actor=actor, person=person, use_case=use_case, now=now)
+
+
+def seat_taken(
+    *, actor: Actor, person: User, use_case: str | None = None, now: datetime
+) -> Seat | None:
     """The next case for ``person`` under a lease, or None when nothing waits for them.
 
     First the case that they hold already, so that a second browser gets the same one; then what
     was given to them, or to whom they stand in for; then the first free seat by rank of all the
     pools that they may serve. Whoever claims twice at one moment waits for themselves.
+
+    The locks are the caller's, until its transaction ends.
 
     Raises:
         NotPermitted: the person is deactivated.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import PermissionDenied
@@ -19,7 +19,17 @@ from apps.common.errors import BadInput, Conflict, NotFound, NotPermitted, Platf
 from apps.registry.models import DecisionRight
 
 log = logging.getLogger(__name__)
-STATUS = {BadInput: 400, NotPermitted: 403, NotFound: 404, Conflict: 409}
+LARGEST_FORM: Final = 5 * 1024 * 1024  # bytes; the largest is a policy with all its rules
+
+
+class FormTooLarge(BadInput):
+    """More than any form of a page holds; it was not read."""
+
+    code = "form_too_large"
+    title = "That is too large"
+
+
+STATUS = {FormTooLarge: 413, BadInput: 400, NotPermitted: 403, NotFound: 404, Conflict: 409}
 PROGRAMS = "/api/"
 
 
@@ -33,7 +43,18 @@ class RefusalMiddleware:
         if request.path.startswith(PROGRAMS):
             return self.get_response(request)  # programs are answered in UTC
         with timezone.override(zone_of(request.user)):
-            return self.get_response(request)
+            return self._too_large(request) or self.get_response(request)
+
+    def _too_large(self, request: HttpRequest) -> HttpResponse | None:
+        """Before anything reads the body: Django would write a file of any size to its disk."""
+        size = int(request.META.get("CONTENT_LENGTH") or 0)
+        if size <= LARGEST_FORM:
+            return None
+        words = (
+            f"{size:,} bytes were sent; a form takes at most {LARGEST_FORM:,}, and no page takes a "
+            "file. Programs send batches to /api/v1/decisions/batch/, and manage.py ingest reads files."
+        )
+        return self.process_exception(request, FormTooLarge(words))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, PermissionDenied):

@@ -8,7 +8,9 @@ anew from its first line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
@@ -35,7 +37,7 @@ from apps.workflow.intake import (
 from apps.workflow.routing import NotReadyError
 from apps.workflow.taken import Taken
 
-CHUNK_LINES = 5_000
+CHUNK_LINES = 2_500
 CHUNK_BYTES = 16 * 1024 * 1024
 FETCHED = 500  # duplicates read at once
 EMPTY = "the batch is empty; one JSON object a line is expected"
@@ -75,9 +77,13 @@ class Counts:
 
 @dataclass(slots=True)
 class _Chunk:
-    """Lines that passed their checks, by use case, and what is wrong with the others."""
+    """Lines that passed their checks, by use case, and what is wrong with the others.
+
+    ``unchecked``: lines whose use case was not looked up yet when they were read.
+    """
 
     by_use_case: dict[str, list[Arrival]] = field(default_factory=dict)
+    unchecked: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     outcome: dict[int, Taken | tuple[FieldError, ...]] = field(default_factory=dict)
 
 
@@ -119,15 +125,14 @@ def all_or_none(source: IO[bytes], told: Told, take: Callable[[], Counts]) -> Co
 
 def _take_all(actor: Actor, source: IO[bytes], find: Find, told: Told) -> Counts:
     counts, stands = Counts(lanes=Counter()), set[Stand]()
-    compiled: dict[str, DecisionValidator] = {}
-    for lines in chunks_of(source):
-        chunk = _read(lines, find, compiled)
-        for slug in sorted(chunk.by_use_case):
-            stands |= _record(actor, slug, chunk)
-        _describe_duplicates(chunk)
-        for line in sorted(chunk.outcome):
-            counts.add(chunk.outcome[line])
-            told.line(line, chunk.outcome[line])
+    with closing(_chunks_ahead(source, find)) as chunks:
+        for chunk in chunks:
+            for slug in sorted(chunk.by_use_case):
+                stands |= _record(actor, slug, chunk)
+            _describe_duplicates(chunk)
+            for line in sorted(chunk.outcome):
+                counts.add(chunk.outcome[line])
+                told.line(line, chunk.outcome[line])
     read_stop_again(stands)
     return counts
 
@@ -148,14 +153,40 @@ def chunks_of(source: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
         yield lines
 
 
-def _read(
-    lines: list[tuple[int, bytes]], find: Find, compiled: dict[str, DecisionValidator]
-) -> _Chunk:
-    """``compiled``: the checks of each use case, made once a batch."""
+def _chunks_ahead(source: IO[bytes], find: Find) -> Generator[_Chunk, None, None]:
+    """Chunks, the next of which is read and checked while the caller waits for the database."""
+    compiled: dict[str, DecisionValidator] = {}
+    chunks = (_read(lines, compiled) for lines in chunks_of(source))
+    with ThreadPoolExecutor(1, "read-ahead") as pool:
+        ahead = pool.submit(next, chunks, None)
+        while (chunk := ahead.result()) is not None:
+            _check_the_rest(chunk, find, compiled)
+            ahead = pool.submit(next, chunks, None)
+            yield chunk
+
+
+def _read(lines: list[tuple[int, bytes]], compiled: dict[str, DecisionValidator]) -> _Chunk:
+    """``compiled``: the checks of each use case that was met before. It leaves the database alone."""
     chunk, now = _Chunk(), timezone.now()
     for line, raw in lines:
         try:
             body = parse_object(raw)
+            slug = slug_of(body)
+            if slug not in compiled:
+                chunk.unchecked.append((line, body))
+                continue
+            found = arrival(line, compiled[slug].validate(body, now))
+            chunk.by_use_case.setdefault(slug, []).append(found)
+        except BadInput as error:
+            chunk.outcome[line] = tuple(error.errors)
+    return chunk
+
+
+def _check_the_rest(chunk: _Chunk, find: Find, compiled: dict[str, DecisionValidator]) -> None:
+    """Lines of use cases that are met for the first time; ``compiled`` gains their checks."""
+    now = timezone.now()
+    for line, body in chunk.unchecked:
+        try:
             slug = slug_of(body)
             if slug not in compiled:
                 compiled[slug] = validator_of(find(slug))
@@ -163,7 +194,6 @@ def _read(
             chunk.by_use_case.setdefault(slug, []).append(found)
         except BadInput as error:
             chunk.outcome[line] = tuple(error.errors)
-    return chunk
 
 
 def slug_of(body: dict[str, Any]) -> str:

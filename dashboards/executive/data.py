@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+from django.db.models import Count
+from django.utils import timezone
 
+from apps.audit.models import PendingRecord
+from apps.decisions.models import Decision
+from apps.metrics.cells.window import WindowCells
+from apps.metrics.domain.estimates import share
+from apps.metrics.domain.operations import NO_DECISIONS
+from apps.metrics.facts import SEALED_WITHIN
+from apps.metrics.first_reading import Window
+from apps.metrics.kinds.accuracy import ai_share, combined_share, human_share, lean, team
+from apps.metrics.kinds.catalogue import KINDS
+from apps.metrics.kinds.reading import Facts, counted, documents, judged_of, label_set, periods
 from apps.metrics.models import Alert
 from apps.policies.models import PolicyVersion
 from apps.registry.models import UseCase
 from dashboards.filters import Filter
-from dashboards.reading import Documents, figures
+from dashboards.reading import (
+    Documents,
+    Kept,
+    Narrowed,
+    counted_at,
+    figures,
+    kept_or_made,
+    stored_cells,
+)
 
-KINDS = ("accuracy", "business", "compliance", "operations")
+REPORTED = ("business", "compliance")
+FAMILIES = ("outcome", "people", "flow", "breaches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +60,15 @@ def processes(wanted: Filter) -> list[Process]:
     alerts = _open_alerts(wanted.use_cases)
     active = PolicyVersion.objects.filter(use_case__in=wanted.use_cases, status="active")
     levels = dict(active.values_list("use_case_id", "level"))
+    now, before = (_figures(wanted, window) for window in (wanted.window, wanted.before))
+    if _unsealed():
+        for one in wanted.use_cases:
+            now[one.slug] |= figures(one, wanted.window, ["compliance"])
     found = [
         Process(
             one,
-            figures(one, wanted.window, KINDS, wanted.version, wanted.group),
-            figures(one, wanted.before, KINDS, wanted.version, wanted.group),
+            now[one.slug],
+            before[one.slug],
             alerts.get(one.slug, 0),
             levels.get(one.slug, "no policy"),
         )
@@ -52,12 +77,102 @@ def processes(wanted: Filter) -> list[Process]:
     return sorted((one for one in found if one.decisions), key=lambda one: -one.decisions)
 
 
+def _figures(wanted: Filter, window: Window) -> dict[str, Documents]:
+    """Slug -> what is shown of a process; made again only where its cells were counted again."""
+    at = counted_at(wanted.use_cases, window)
+    held = _Cells(wanted.use_cases, window)
+    return {
+        one.slug: dict(
+            kept_or_made(
+                ("executive", one.slug, window, wanted.version, wanted.group, at.get(one.slug)),
+                lambda one=one: _made(held, one, wanted),  # type: ignore[misc]
+            )
+        )
+        for one in wanted.use_cases
+    }
+
+
+class _Cells:
+    """The cells of all use cases, read at once when the first of them is asked for."""
+
+    def __init__(self, use_cases: Sequence[UseCase], window: Window) -> None:
+        self.use_cases, self.window = use_cases, window
+        self._held: dict[str, WindowCells] = {}
+
+    def of(self, use_case: UseCase) -> Any:
+        if not self._held:
+            self._held = stored_cells(self.use_cases, self.window, FAMILIES)
+        return Kept(self._held[use_case.slug])
+
+
+def _made(held: _Cells, use_case: UseCase, wanted: Filter) -> Documents:
+    whole = held.of(use_case)
+    part = wanted.version or wanted.group
+    narrowed = Narrowed(whole, wanted.version, wanted.group) if part else whole
+    facts = _facts(use_case, held.window)
+    reports = {kind: KINDS[kind].report(whole, facts) for kind in REPORTED}
+    return {"accuracy": _accuracy(narrowed, facts), "operations": _flow(whole), **reports}
+
+
+def _facts(use_case: UseCase, window: Window) -> Facts:
+    """What these figures need besides cells: nothing that has to be looked up."""
+    return {
+        "labels": list(use_case.labels),
+        "favourable": use_case.favourable_label,
+        "positive": use_case.positive_label,
+        "begin": None if window.begin is None else window.begin.isoformat(),
+        "end": None if window.end is None else window.end.isoformat(),
+        "cost_model": use_case.cost_model,
+        "trail": {},
+        "unsealed": [],
+    }
+
+
+def _accuracy(cells: Any, facts: Facts) -> dict[str, Any]:
+    """The sides, and whether both together beat the better of them."""
+    outcome = lean(cells.table("outcome"))
+    people = judged_of(cells.table("people"), label_set(facts))
+    ai, human = ai_share(outcome), human_share(people)
+    sides = documents({"ai": ai, "human": human, "combined": combined_share(outcome)})
+    return {**sides, **team(outcome, people, ai, human)}
+
+
+def _flow(cells: Any) -> dict[str, Any]:
+    """How many decisions, and which share of them no person saw before they took effect."""
+    by_day = {day: _volume(table) for day, table in cells.each_day("outcome")}
+    over_time = []
+    for first, last, days in periods(by_day):
+        n, automatic = (sum(by_day[day][at] for day in days) for at in (0, 1))
+        rate = share(automatic, n, NO_DECISIONS).document()
+        entry = {"from": first.isoformat(), "to": last.isoformat()}
+        over_time.append(entry | {"n": n, "automation_rate": rate})
+    n, automatic = (sum(volume[at] for volume in by_day.values()) for at in (0, 1))
+    return {
+        "decisions": n,
+        "automation_rate": share(automatic, n, NO_DECISIONS).document(),
+        "over_time": over_time,
+    }
+
+
+def _volume(outcome: Any) -> tuple[int, int]:
+    n = outcome.ints("n")
+    return int(n.sum()), counted(n, outcome.ints("unseen") == 1)
+
+
+def _unsealed() -> bool:
+    """Whether a decision's record has waited to be sealed for longer than that takes."""
+    waiting = PendingRecord.objects.filter(record_type=Decision.record_type).order_by("pk")
+    oldest = waiting.values_list("record_id", flat=True).first()
+    late = timezone.now() - SEALED_WITHIN
+    return (
+        oldest is not None
+        and Decision.history.filter(history_id=oldest, history_date__lt=late).exists()
+    )
+
+
 def _open_alerts(use_cases: Iterable[UseCase]) -> dict[str, int]:
-    found: dict[str, int] = {}
     rows = Alert.objects.filter(use_case__in=use_cases).exclude(status="resolved")
-    for slug in rows.values_list("use_case_id", flat=True):
-        found[slug] = found.get(slug, 0) + 1
-    return found
+    return dict(rows.order_by().values_list("use_case_id").annotate(n=Count("pk")))
 
 
 def net_values(found: Iterable[Process]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +133,10 @@ def test_every_file_that_is_copied_or_mounted_exists() -> None:
 def test_the_image_runs_as_a_plain_user_on_a_supported_python() -> None:
     assert set(instructions("FROM")) == {"python:3.11-slim AS packages", "python:3.11-slim"}
     assert instructions("USER") == ["hitl"]
+    users = re.findall(r"useradd --uid ([0-9]+)", DOCKERFILE)
+    assert [int(uid) >= 10_000 for uid in users] == [True]
+    started = DOCKERFILE.rindex("\nUSER ")
+    assert started < DOCKERFILE.index("collectstatic") < DOCKERFILE.index("\nENTRYPOINT ")
     assert "--require-hashes -r /tmp/base.txt" in DOCKERFILE
 
 
@@ -172,10 +180,19 @@ def test_every_running_service_waits_for_the_schema_and_has_a_health_check() -> 
     for name in ("web", "worker", "scheduler"):
         service = OURS[name]
         assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
-        assert service["healthcheck"]["test"] == ["CMD", "python", "docker/health.py", name]
+        # A check starts without the image's entry point, which alone reads secrets from files.
+        checking = ["sh", "docker/entrypoint.sh", "python", "docker/health.py", name]
+        assert service["healthcheck"]["test"] == ["CMD", *checking]
         assert f'"{name}": {name}' in checks
-    for name in ("postgres", "redis"):
-        assert "healthcheck" in SERVICES[name]
+    assert SERVICES["redis"]["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
+
+
+def test_the_database_is_ready_only_after_its_roles_are_made() -> None:
+    """While PostgreSQL's image runs the scripts of its first start it listens on no address."""
+    words = SERVICES["postgres"]["healthcheck"]["test"]
+    assert words[:4] == ["CMD", "pg_isready", "--host", "127.0.0.1"]
+    # Without this right the image reads the script into its own shell, options and all.
+    assert os.access(DOCKER / "roles.sh", os.X_OK)
 
 
 def test_the_schedulers_health_check_looks_at_the_file_that_the_scheduler_writes() -> None:
@@ -235,3 +252,59 @@ def test_a_secret_file_that_is_missing_stops_the_container(tmp_path: Path) -> No
     )
     assert done.returncode != 0
     assert "started" not in done.stdout
+
+
+def run_health(what: str, **environment: str) -> int:
+    done = subprocess.run(
+        ["sh", "docker/entrypoint.sh", sys.executable, "docker/health.py", what],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode
+
+
+class Site(BaseHTTPRequestHandler):
+    """Answers as the web server does: to its own host, over the proxy's https."""
+
+    def do_GET(self) -> None:
+        asked = (self.path, self.headers["Host"], self.headers["X-Forwarded-Proto"])
+        self.send_response(200 if asked == ("/healthz", "oversight.example.org", "https") else 400)
+        self.end_headers()
+
+    def log_message(self, format: str, *words: Any) -> None:
+        """Nobody reads it."""
+
+
+def test_the_web_servers_check_asks_as_the_proxy_does_and_tells_well_from_unwell(
+    tmp_path: Path,
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Site) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # the port is fixed in the container, where nobody else can hold it
+        check = (DOCKER / "health.py").read_text()
+        copy = tmp_path / "health.py"
+        copy.write_text(check.replace("127.0.0.1:8000", f"127.0.0.1:{server.server_port}"))
+        codes = [
+            subprocess.run(
+                [sys.executable, str(copy), "web"],
+                env={"ALLOWED_HOSTS": hosts},
+                capture_output=True,
+                check=False,
+            ).returncode
+            for hosts in ("oversight.example.org,localhost", "another.example.org")
+        ]
+        server.shutdown()
+    assert codes == [0, 1]
+
+
+def test_the_workers_check_reads_the_brokers_address_from_its_file(tmp_path: Path) -> None:
+    """Well by the entry point's reading; unwell where nothing listens at that address."""
+    (tmp_path / "broker").write_text("memory://")
+    assert run_health("worker", CELERY_BROKER_URL_FILE=str(tmp_path / "broker")) == 0
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, yet it does not listen
+        address = f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
+        assert run_health("worker", CELERY_BROKER_URL=address) != 0

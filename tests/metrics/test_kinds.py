@@ -209,7 +209,7 @@ def test_empty_tables_give_a_document_that_is_json(kind: str) -> None:
         "queue": {"open_tasks": 0},
         "sla_minutes": None,
         "trail": {},
-        "unsealed": [],
+        "unsealed": {"n": 0, "first": []},
         "reference_from": None,
         "reference_to": None,
         "profile": None,
@@ -235,7 +235,8 @@ def test_exceptions_are_counted_once_a_decision_and_listed() -> None:
         {"total": [0.0], "squares": [0.0]},
     )
     window = cells({MONDAY: {"breaches": {"breaches": table}, "flow": {"counts": lanes}}})
-    found = KINDS["compliance"].report(window, {"trail": {}, "unsealed": [["d3", "late"]]})
+    late = {"n": 1, "first": [["d3", "late"]]}
+    found = KINDS["compliance"].report(window, {"trail": {}, "unsealed": late})
     assert found["handled_as_demanded"]["value"] == 5 / 8
     assert (found["by_kind"]["sla_lapsed"]["n"], found["by_kind"]["unsealed"]["n"]) == (2, 1)
     assert [one["decision"] for one in found["breaches"]] == ["d1", "d2", "d1", "d3"]

@@ -1,14 +1,13 @@
-"""What the demonstration tells: every use case loads, and each story is in its data."""
+"""What the demonstration tells once it is loaded: each use case, and each story, is in its data."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from statistics import mean, median
 from typing import Any
 
@@ -35,29 +34,22 @@ from apps.supervision.selectors import (
     mandate_account,
     open_to_intervention,
 )
-from apps.web.desk.evidence import pieces_of
 from fixtures import loading
-from fixtures.behaviour import Judgement, judge
-from fixtures.history import DAYS, SEED, Told, cases_of
 from fixtures.loading import KEY_FILE, STUDIES, arrive_today, load, load_scenario
-from fixtures.people import BY_LOGIN, COLLEAGUES, PASSWORD, PEOPLE, PROGRAM, Habits
-from fixtures.scenario import Case, Period, Scenario
+from fixtures.people import COLLEAGUES, PASSWORD, PEOPLE, PROGRAM
+from fixtures.scenario import Scenario
 from fixtures.tables import table_of
-from fixtures.tour import TOUR, guide
 from fixtures.use_cases import SCENARIOS
-from fixtures.use_cases.candidate_screening import SCENARIO as CANDIDATES
 from fixtures.use_cases.control_room_setpoints import SCENARIO as SETPOINTS
-from fixtures.use_cases.diagnosis_support import SCENARIO as DIAGNOSIS
-from fixtures.use_cases.diagnosis_support import trained
 from fixtures.use_cases.fraud_triage import NEW_CHANNEL
 from fixtures.use_cases.fraud_triage import SCENARIO as FRAUD
 from fixtures.use_cases.invoice_extraction import SCENARIO as INVOICES
 from fixtures.use_cases.loan_approval import SCENARIO as LOANS
 from tests import databases
+from tests.services.stories import each, favoured
 
 SMALL = 0.01
 TOLD_WHOLE = 0.15  # of loan approval, whose figures are looked at
-TODAY = datetime(2026, 9, 14, tzinfo=UTC)
 
 
 def quiet(words: str) -> None:
@@ -74,18 +66,6 @@ def demonstration(django_db_setup: None, django_db_blocker: Any) -> Iterator[Non
         assert load_scenario(LOANS, scale=TOLD_WHOLE)
         assert load(scale=SMALL, progress=quiet) == len(SCENARIOS) - 1
         yield
-
-
-def each(test: Any) -> Any:
-    return pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.slug)(test)
-
-
-def story(scenario: Scenario, count: int, *, live: bool = False) -> list[Case]:
-    """Cases as they are made, evenly over the history; no database."""
-    begin = TODAY - timedelta(days=DAYS)
-    times = [begin + n * (TODAY - begin) / count for n in range(count)]
-    told = Told(scenario, table_of(scenario.slug), loading.ACTOR, TODAY, {})
-    return cases_of(told, Period(times, begin, TODAY, Random(SEED), "case", live=live))
 
 
 # --- People ---------------------------------------------------------------------------------
@@ -202,48 +182,7 @@ def test_no_write_is_unnamed(demonstration: None) -> None:
     assert set(Decision.objects.values_list("submitted_by", flat=True)) == {sender}
 
 
-@each
-def test_all_evidence_can_be_shown(scenario: Scenario) -> None:
-    live = story(scenario, 40, live=True)
-    shown = [piece for case in live for piece in pieces_of(case.body.get("evidence"))]
-    assert shown
-    assert {piece.kind for piece in shown} <= {"text", "table", "image"}
-
-
-def test_castings_are_pictures_and_clauses_have_marked_words() -> None:
-    by_slug = {scenario.slug: scenario for scenario in SCENARIOS}
-    castings = [
-        piece
-        for case in story(by_slug["visual-inspection"], 120, live=True)
-        for piece in pieces_of(case.body["evidence"])
-    ]
-    assert {piece.kind for piece in castings} == {"image"}
-    assert any(piece.boxes for piece in castings)
-    clauses = [
-        piece
-        for case in story(by_slug["contract-review"], 60, live=True)
-        if case.truth == "deviating"
-        for piece in pieces_of(case.body["evidence"])[:1]
-    ]
-    assert all(len(piece.notes) == 1 for piece in clauses)
-    assert clauses
-
-
-def test_every_scenario_states_its_origin_and_licence() -> None:
-    for scenario in SCENARIOS:
-        assert scenario.origin
-        assert scenario.licence
-        assert scenario.level in {"HITL", "HOTL", "HIC"}
-
-
 # --- The same story every time --------------------------------------------------------------
-
-
-@each
-def test_the_same_story_is_told_every_time(scenario: Scenario) -> None:
-    first, second = story(scenario, 50), story(scenario, 50)
-    assert first == second
-    assert len({json.dumps(case.body) for case in first}) == 50
 
 
 def test_a_second_load_writes_nothing(demonstration: None) -> None:
@@ -291,35 +230,6 @@ def test_a_load_that_breaks_off_leaves_nothing_of_its_use_case(
 # --- Bias, and what review makes of it ------------------------------------------------------
 
 
-def favoured(pairs: list[tuple[str, bool]]) -> float:
-    """The largest difference of the shares given the favourable label, between groups."""
-    groups: dict[str, list[bool]] = defaultdict(list)
-    for group, given in pairs:
-        groups[group].append(given)
-    shares = [mean(found) for found in groups.values()]
-    return max(shares) - min(shares)
-
-
-@pytest.mark.parametrize(
-    ("scenario", "attribute"), [(LOANS, "nationality"), (CANDIDATES, "sex")], ids=["loan", "job"]
-)
-def test_people_take_most_of_the_bias_away(scenario: Scenario, attribute: str) -> None:
-    """Every unfavourable output is reviewed: so the gap of what takes effect is the smaller."""
-    favourable = scenario.definition["favourable_label"]
-    ai, final, true = [], [], []
-    for case in story(scenario, 3000):
-        group = case.body["subject"]["attributes"][attribute]
-        said = case.ai
-        if said != favourable:
-            said = judged(case, scenario, BY_LOGIN["p.nair"].habits).label
-        ai.append((group, case.ai == favourable))
-        final.append((group, said == favourable))
-        true.append((group, case.truth == favourable))
-    assert favoured(true) < 0.05
-    assert favoured(ai) > 0.12
-    assert favoured(final) < favoured(ai) / 2
-
-
 def test_what_was_loaded_of_loans_has_the_smaller_gap_after_review(demonstration: None) -> None:
     rows = Decision.objects.filter(use_case_id=LOANS.slug, past=True)
     reviewed = dict(
@@ -339,11 +249,6 @@ def test_what_was_loaded_of_loans_has_the_smaller_gap_after_review(demonstration
 # --- People and their mistakes --------------------------------------------------------------
 
 
-def judged(case: Case, scenario: Scenario, habits: Habits, **more: Any) -> Judgement:
-    given = {"minutes": 5, "tired": 0.3, "random": Random(case.external_id), **more}
-    return judge(case, scenario.definition["labels"], habits, "open", **given)
-
-
 def test_the_hasty_reviewer_confirms_nearly_all_and_within_seconds(demonstration: None) -> None:
     seen = Review.objects.filter(imported=True, saw_ai=True, use_case_id=LOANS.slug)
     seen = seen.select_related("decision", "reviewer")
@@ -359,52 +264,7 @@ def test_the_hasty_reviewer_confirms_nearly_all_and_within_seconds(demonstration
     assert median(seconds[True]) < 10 < 60 < median(seconds[False])
 
 
-def test_the_tired_err_more_and_faster() -> None:
-    cases, habits = story(LOANS, 2000), Habits(0.1, 0.2)
-    fresh = [judged(case, LOANS, habits, tired=0.0) for case in cases]
-    tired = [judged(case, LOANS, habits, tired=1.0) for case in cases]
-
-    def wrong(said: list[Judgement]) -> float:
-        return mean(one.label != case.truth for one, case in zip(said, cases, strict=True))
-
-    assert wrong(tired) > 1.4 * wrong(fresh)
-    assert mean(j.seconds for j in tired) < 0.8 * mean(j.seconds for j in fresh)
-
-
-def test_people_who_see_the_ai_follow_it_when_it_is_wrong() -> None:
-    wrong = [case for case in story(LOANS, 3000) if case.ai != case.truth]
-    habits = Habits(0.05, 0.4)
-    alone = [
-        judge(
-            case,
-            LOANS.definition["labels"],
-            habits,
-            "alone",
-            minutes=5,
-            tired=0.3,
-            random=Random(case.external_id),
-        )
-        for case in wrong
-    ]
-    seeing = [judged(case, LOANS, habits) for case in wrong]
-    pairs = [zip(said, wrong, strict=True) for said in (alone, seeing)]
-    right = [mean(one.label == case.truth for one, case in both) for both in pairs]
-    assert right[0] > right[1] + 0.1
-
-
 # --- Drift, late outcomes -------------------------------------------------------------------
-
-
-def test_fraud_drifts_from_its_day_on() -> None:
-    begin = TODAY - timedelta(days=table_of(FRAUD.slug).part("drift")["days_ago"])
-    cases = story(FRAUD, 6000)
-    new = [case.at for case in cases if case.body["features"]["channel"] == NEW_CHANNEL]
-    assert begin <= min(new) < begin + timedelta(days=1)
-    right = {
-        after: mean(case.ai == case.truth for case in cases if (case.at >= begin) is after)
-        for after in (False, True)
-    }
-    assert right[True] < right[False] - 0.01
 
 
 def test_the_drift_shows_in_what_was_loaded(demonstration: None) -> None:
@@ -432,36 +292,6 @@ def test_outcomes_come_late_and_some_are_corrected(demonstration: None) -> None:
 
 
 # --- Deep stories ---------------------------------------------------------------------------
-
-
-def test_the_diagnosis_model_is_a_real_one_and_is_wrong_now_and_then() -> None:
-    made = trained()
-    assert len(made.unseen) == 569 - 227
-    cases = story(DIAGNOSIS, 1000)
-    assert 0.85 < mean(case.ai == case.truth for case in cases) < 0.97
-    sure = [case for case in cases if case.body["output"]["confidence"] > 0.95]
-    assert mean(case.ai == case.truth for case in sure) > 0.97
-    for case in cases[:50]:
-        scores = case.body["output"]["scores"]
-        assert max(scores, key=lambda label: scores[label]) == case.ai
-
-
-def test_invoices_add_up_and_are_misread_more_on_bad_paper() -> None:
-    cases = story(INVOICES, 2500)
-    for case in cases:
-        assert case.right is not None
-        printed = case.right["fields"]
-        total = printed["net_amount"] + printed["vat_amount"]
-        assert total == pytest.approx(printed["gross_amount"], abs=0.005)
-        read = {name: field["value"] for name, field in case.body["output"]["fields"].items()}
-        assert (read == printed) is (case.truth == "acceptable")
-
-    def misread(by_hand: bool) -> float:
-        found = [c for c in cases if c.body["features"]["handwriting"] is by_hand]
-        return mean(case.truth != "acceptable" for case in found)
-
-    assert 2 * misread(False) < misread(True)
-    assert misread(False) > 0.01
 
 
 def test_mandates_are_in_force_used_up_revoked_and_scheduled(demonstration: None) -> None:
@@ -510,13 +340,3 @@ def test_people_were_at_the_desk_today(demonstration: None) -> None:
     assert done.filter(task__status="closed").exists()
     assert KnownAnswer.objects.filter(status="active", source="entered").exists()
     assert Intervention.objects.exists()
-
-
-def test_the_guide_names_every_login_and_pages_that_there_are(client: Any) -> None:
-    said = guide("http://127.0.0.1:8000")
-    assert all(person.email in said for person in PEOPLE)
-    assert PASSWORD in said
-    assert len(TOUR) == 5
-    for step in TOUR:
-        assert f"http://127.0.0.1:8000{step.path}" in said
-        assert step.path != "/"

@@ -145,11 +145,19 @@ def test_elsewhere_too_the_output_is_hidden_until_the_answer_is_given(db: None) 
     keys = [decision.pk]
     assert hidden_from(caller_of_user(ann), keys) == {decision.pk}
     assert hidden_from(caller_of_user(lead), keys) == set()
-    blind(ann, "approve")
-    assert hidden_from(caller_of_user(ann), keys) == set()
+    at = blind(ann, "approve")
+    assert hidden_from(caller_of_user(ann), keys) == {decision.pk}  # her answer is not final yet
     assert hidden_from(caller_of_user(ben), keys) == {decision.pk}  # may still be asked
+    say(ann, at, "confirm")
+    assert hidden_from(caller_of_user(ann), keys) == set()
 
 
-def test_what_is_not_blind_is_hidden_from_nobody(db: None) -> None:
+def test_what_is_not_blind_is_hidden_from_whoever_holds_it_alone(db: None) -> None:
     decision = case(desk(), label="deny", confidence=0.5)
-    assert hidden_from(caller_of_user(person("ann")), [decision.pk]) == set()
+    ann, ben = person("ann"), person("ben")
+    assert hidden_from(caller_of_user(ann), [decision.pk]) == set()
+    at = opened(ann)
+    assert hidden_from(caller_of_user(ann), [decision.pk]) == {decision.pk}
+    assert hidden_from(caller_of_user(ben), [decision.pk]) == set()
+    say(ann, at, "confirm")
+    assert hidden_from(caller_of_user(ann), [decision.pk]) == set()

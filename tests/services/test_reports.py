@@ -323,7 +323,8 @@ def test_compliance_counts_each_decision_that_was_not_handled_as_demanded() -> N
     assert found["handled_as_demanded"]["value"] == 1.0
     assert (found["decisions"], found["total"]) == (4, 0)
     assert found["trail"]["last_verification"] is None
-    assert found["not_looked_at"].keys() == {"untraceable"}
+    assert found["routed_again"] == {"same": 4, "other": 0, "cannot_be_told": 0}
+    assert found["not_looked_at"] == {}
 
 
 def test_a_decision_that_waited_too_long_for_its_seal_is_an_exception(monkeypatch: Any) -> None:

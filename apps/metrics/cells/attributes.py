@@ -31,10 +31,9 @@ def protected_parts(use_case: UseCase) -> dict[str, str]:
 
 
 def newest_profile(use_case: UseCase) -> ReferenceProfile | None:
-    """The reference profile that days are counted on now."""
-    found: ReferenceProfile | None = (
-        ReferenceProfile.objects.filter(use_case=use_case).order_by("-id").first()
-    )
+    """The reference profile that days are counted on now; its document is read when asked for."""
+    profiles = ReferenceProfile.objects.filter(use_case=use_case).defer("document")
+    found: ReferenceProfile | None = profiles.order_by("-id").first()
     return found
 
 

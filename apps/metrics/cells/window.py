@@ -38,6 +38,8 @@ class WindowCells:
     used: list[list[str]]
     whole: Mapping[str, Mapping[date, Tables]]
     edges: Sequence[Packed] = field(default=())
+    _read: dict[tuple[str, str], dict[date, Table]] = field(init=False, default_factory=dict)
+    _joined: dict[tuple[str, str], Table] = field(init=False, default_factory=dict)
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -62,16 +64,22 @@ class WindowCells:
         Parameters: ``family``; ``name`` of the table, the family's own where it is not given.
         Raises: ValueError: the family was not read, or has no such table.
         """
-        tables = [table for _day, table in self.each_day(family, name)]
-        name = family if name is None else name
-        return concat(tables) if tables else empty(shape_of(family, name), self.attributes)
+        key = (family, family if name is None else name)
+        if key not in self._joined:
+            tables = list(self.per_day(*key).values())
+            nothing = empty(shape_of(*key), self.attributes)
+            self._joined[key] = concat(tables) if tables else nothing
+        return self._joined[key]
 
     def per_day(self, family: str, name: str | None = None) -> dict[date, Table]:
         """A table of each day, the days in order."""
-        return dict(self.each_day(family, name))
+        key = (family, family if name is None else name)
+        if key not in self._read:
+            self._read[key] = dict(self.each_day(*key))
+        return self._read[key]
 
     def each_day(self, family: str, name: str | None = None) -> Iterator[tuple[date, Table]]:
-        """The same one after the other, for tables of which a day holds thousands of rows."""
+        """The same one after the other, none of them kept: for those with thousands of rows a day."""
         name = family if name is None else name
         nothing = empty(shape_of(family, name), self.attributes)
         for day, tables in sorted(self._family(family).items()):
@@ -89,6 +97,8 @@ class WindowCells:
 
         Raises: ValueError: they lack a column that is.
         """
+        if table.texts.keys() == like.texts.keys() and table.numbers.keys() == like.numbers.keys():
+            return table
         texts = {name: text for name, text in table.texts.items() if name in like.texts}
         numbers = {name: each for name, each in table.numbers.items() if name in like.numbers}
         for name in sorted(like.texts.keys() - texts.keys()):

@@ -89,12 +89,13 @@ def rows_of(runs: Runs, axis: str) -> Table:
     places = np.flatnonzero(runs.counts)
     low, span = runs.heads.ints(LOW), runs.heads.ints(SPAN)
     ends = np.cumsum(span)
-    each = np.diff(np.searchsorted(places, ends), prepend=0)
+    each = np.searchsorted(places, ends)
+    each[1:] -= each[:-1].copy()
     whole = [name for name in runs.heads.numbers if name not in (LOW, SPAN)]
     texts = {
         name: Text(np.repeat(one.codes, each), one.names) for name, one in runs.heads.texts.items()
     }
     numbers: dict[str, Numbers] = {name: np.repeat(runs.heads.ints(name), each) for name in whole}
     numbers[axis] = places + np.repeat(low - (ends - span), each)
-    numbers[N] = runs.counts[places].astype(np.int64)
+    numbers[N] = runs.counts[places]
     return Table(texts, numbers, len(places))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 
 from apps.metrics.domain.estimates import LEVEL, Estimate, not_enough, z_of
 
@@ -37,10 +37,9 @@ def calibration(levels: Floats, n: Ints, hits: Ints) -> Floats | None:
     kept = n > 0
     if not kept.any():
         return None
-    model = IsotonicRegression(out_of_bounds="clip", increasing=True)
-    model.fit(levels[kept], hits[kept] / n[kept], sample_weight=n[kept].astype(np.float64))
-    found: Floats = np.asarray(model.predict(levels), dtype=np.float64)
-    return np.clip(found, 0.0, 1.0)
+    rising = isotonic_regression(hits[kept] / n[kept], weights=n[kept].astype(np.float64)).x
+    found: Floats = np.interp(levels, levels[kept], np.clip(rising, 0.0, 1.0))
+    return found
 
 
 def estimated_accuracy(chance: Floats | None, n: Ints, reference: int) -> Estimate:

@@ -39,8 +39,10 @@ class Case:
     shown_hash: str
 
 
-def case_for(seat: Seat, person: User, now: datetime | None = None) -> Case:
-    """What ``person`` sees at ``seat``.
+def case_for(
+    seat: Seat, person: User, now: datetime | None = None, in_force: PolicyInForce | None = None
+) -> Case:
+    """What ``person`` sees at ``seat``. ``in_force``: the policy in force, where that was read.
 
     Raises:
         Conflict: the content was erased, so that there is nothing left to decide on.
@@ -48,7 +50,7 @@ def case_for(seat: Seat, person: User, now: datetime | None = None) -> Case:
     task, decision = seat.task, seat.task.decision
     if payload_of(decision) is None:
         raise Conflict(f"the content of case {decision.external_id} was erased")
-    in_force = standing_policy(decision.use_case, now or timezone.now())
+    in_force = in_force or standing_policy(decision.use_case, now or timezone.now())
     policy = policy_of(task, in_force)
     stage = seen_stage(seat, policy, decision)
     whole = {

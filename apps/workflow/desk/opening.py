@@ -19,7 +19,7 @@ from apps.policies.models import PolicyVersion
 from apps.registry.models import Lifecycle, UseCase
 from apps.reviews.models import Review, ReviewTask, Seat
 from apps.reviews.pools import caller_for, missing_for, pool_for
-from apps.reviews.seats import held_seat, seat_claim, seat_free
+from apps.reviews.seats import held_seat, seat_free, seat_taken
 from apps.workflow.desk.case import Case, case_for, standing_policy
 from apps.workflow.desk.checking import known_is_due, known_seat, practice_seat
 from apps.workflow.desk.closing import task_without_content
@@ -80,8 +80,6 @@ def _open_one(actor: Actor, person: User, slug: str | None, now: datetime) -> Op
     seat = _seat_for(actor, person, slug, now)
     if seat is None:
         return None
-    if not Seat.task.is_cached(seat):
-        _with_rows(seat)
     if payload_of(seat.task.decision) is None:
         raise _ErasedError(seat.task_id)
     return _open(actor, person, seat, now)
@@ -118,21 +116,23 @@ def review_reveal(
 
 
 def _with_rows(seat: Seat) -> Seat:
-    """The task with all that a case is made of, in one query."""
-    related = ("decision__use_case", "decision__model_version__system", "decision__policy")
-    seat.task = ReviewTask.objects.select_related(*related).get(pk=seat.task_id)
+    """The seat with all that a case is made of, in one query."""
+    case = ("use_case", "model_version__system", "policy")
+    related = ("pool", *(f"task__decision__{name}" for name in case))
+    row = Seat.objects.select_related(*related).get(pk=seat.pk)
+    seat.pool, seat.task = row.pool, row.task
     return seat
 
 
 def _seat_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Seat | None:
-    seat = seat_claim(actor=actor, person=person, use_case=slug, now=now)
+    seat = seat_taken(actor=actor, person=person, use_case=slug, now=now)
     if seat is None:
         return _practice_for(actor, person, slug, now)
+    task = _with_rows(seat).task
     if seat.shown_hash is not None or seat.assigned_to_id is not None:
         return seat  # theirs before, or given to them
     if seat.stage != "review" or seat.pool.role:
         return seat  # it went up: nobody is tested while it waits
-    task = _with_rows(seat).task
     use_case = task.decision.use_case
     policy = standing_policy(use_case, now)
     if policy is None or not known_is_due(person, use_case, policy, now):
@@ -148,7 +148,9 @@ def _seat_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Se
 
 def _leased(actor: Actor, person: User, made: Seat, now: datetime) -> Seat | None:
     """A task made for this person is claimed like any other: it is given to them alone."""
-    return seat_claim(actor=actor, person=person, use_case=made.pool.use_case_id, now=now)
+    slug = made.pool.use_case_id
+    seat = seat_taken(actor=actor, person=person, use_case=slug, now=now)
+    return None if seat is None else _with_rows(seat)
 
 
 def _practice_for(actor: Actor, person: User, slug: str | None, now: datetime) -> Seat | None:
@@ -178,15 +180,15 @@ def _open(actor: Actor, person: User, seat: Seat, now: datetime) -> Opened:
     """Bind the seat to what is shown now. That it was shown is a record of its own."""
     if seat.answered and not Review.objects.filter(task=seat.task, reviewer=person).exists():
         seat.answered = False  # the first answer was another person's: this one sees it blind too
-    case = case_for(seat, person, now)
+    in_force = standing_policy(seat.task.decision.use_case, now)
+    case = case_for(seat, person, now, in_force)
     if seat.shown_hash != case.shown_hash:
         seat.shown_hash, seat.shown = case.shown_hash, case.binding
         seat.save(update_fields=["shown_hash", "shown", "answered"])
         _record_shown(actor, seat, case)
     if seat.lease is None or seat.lease_expires_at is None:
         raise Conflict("the lease is over: claim the case again")
-    policy = standing_policy(seat.task.decision.use_case, now)
-    load = load_of(person, policy, now)
+    load = load_of(person, in_force, now)
     return Opened(seat, seat.task, case, seat.lease, seat.lease_expires_at, load)
 
 

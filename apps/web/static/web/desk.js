@@ -35,7 +35,7 @@
 
   // --- What the server answers without a new page --------------------------------------------
   const post = (address, body) =>
-    fetch(address, { method: "POST", body, headers: { "X-CSRFToken": token(), "X-Desk": "quiet" } });
+    fetch(address, { method: "POST", body, redirect: "manual", headers: { "X-CSRFToken": token(), "X-Desk": "quiet" } });
 
   const warn = (html) => {
     const place = document.querySelector("[data-banner]");
@@ -58,6 +58,11 @@
     try {
       const answer = await post(desk().dataset.draftUrl, new FormData(form()));
       if (answer.status === 409) warn(await answer.text());
+      if (answer.type === "opaqueredirect") { // to the sign-in
+        isDirty = true;
+        say("Your session has ended. What you typed is kept on this page: sign in again.");
+        return;
+      }
       if (answer.ok) say(`Draft saved at ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`);
       else say("The draft could not be saved; it is still on this page.");
     } catch {

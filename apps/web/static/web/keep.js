@@ -9,10 +9,13 @@
   const drop = (key) => { try { sessionStorage.removeItem(key); } catch { /* was not kept */ } };
   const SECRET = ["csrfmiddlewaretoken", "do"];
 
+  // What is put back field by field is compared without what nobody types: a lease, a count of seconds.
   const textOf = (form) => {
+    const whole = form.dataset.keep === "whole";
+    const typed = (name) => whole || form.querySelector(`[name="${CSS.escape(name)}"]`)?.type !== "hidden";
     const values = new URLSearchParams();
     for (const [name, value] of new FormData(form)) {
-      if (!SECRET.includes(name) && typeof value === "string") values.append(name, value);
+      if (!SECRET.includes(name) && typeof value === "string" && typed(name)) values.append(name, value);
     }
     return values.toString();
   };
@@ -82,6 +85,8 @@
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     const form = event.target.closest?.("form[data-keep]") ?? event.target.querySelector?.("form[data-keep]");
+    const arrived = read(sent);
+    if (arrived && form && keyOf(form) !== arrived) { drop(arrived); drop(sent); }
     if (form) write(keyOf(form), textOf(form));
   });
 })();
