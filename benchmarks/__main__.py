@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cells, desk, figures_peers, gate, ledger
+from benchmarks import cells, desk, figures_peers, gate, ledger, pages
 from benchmarks.bench import Bench
 from benchmarks.database import own_database
 from benchmarks.figures import Figure
@@ -32,11 +32,13 @@ TABLE: dict[str, Benchmark] = {
     "desk-claim": desk.claiming,
     "desk-http": desk.serving,
     "cells-build": cells.counting,
+    "cells-reports": cells.growing,
     "figures-bias": figures_peers.fairness,
     "figures-rows": figures_peers.from_rows,
     "figures-drift": figures_peers.drift,
     "figures-cbpe": figures_peers.unlabelled,
     "figures-frontier": figures_peers.frontier,
+    "pages-answers": pages.answering,
 }
 
 

@@ -1,4 +1,5 @@
-"""Figures of the cells: counting every day of a use case, one day more, and a worker's memory."""
+"""Figures of the cells: counting every day of a use case, one day more, a worker's memory, and what
+reports cost at ten times the decisions."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.cells_data import DAYS
+from benchmarks.cells_data import DAYS, FEW
 from benchmarks.figures import Figure
 
 STEPS = "benchmarks.cells_steps"
@@ -16,6 +17,7 @@ PER_DAY = MILLION // DAYS  # at any scale: a smaller one has fewer days
 WORKERS = 2
 RATE = 20_000  # decisions a second by two processes, 20 features and two groups counted as well
 MEMORY_MIB = 600
+TENTH = 10
 
 
 def step(bench: Bench, name: str, *arguments: object) -> Any:
@@ -60,3 +62,21 @@ def counting(bench: Bench) -> Iterator[Figure]:
     yield Figure("cells-one-more-day", one["seconds"] / each, 2.5, "ratio", lower_is_better=True)
     memory = max(turn["memory_mib"] for turn in [*turns, one, held["marked"]])
     yield Figure("cells-worker-memory", memory, MEMORY_MIB, "MiB", lower_is_better=True)
+
+
+def growing(bench: Bench) -> Iterator[Figure]:
+    """Every report at ten times the decisions, over the same days and groups."""
+    count = int(prepared(bench)["decisions"])
+    built(bench)  # what another benchmark has not
+    few = PER_DAY // TENTH
+    step(bench, "write", 0, few * (count // PER_DAY), few, FEW)
+    step(bench, "mark", FEW)
+    step(bench, "build", 0, 1, FEW)
+    step(bench, "check", FEW)
+    taken = step(bench, "reports")
+    for kind, seconds in taken["many"].items():
+        name = f"report-growth-{kind}"
+        yield Figure(name, seconds / taken["few"][kind], 1.5, "ratio", lower_is_better=True)
+    slowest = max(taken["many"].values()) * 1_000
+    yield Figure("report-slowest", slowest, 1_000, "ms", lower_is_better=True)
+    yield Figure("report-memory", taken["memory_mib"], MEMORY_MIB, "MiB", lower_is_better=True)

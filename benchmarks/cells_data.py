@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apps.policies.domain.sampling import draws
+
 SLUG = "cells"
+FEW = "cells-few"  # the same days and groups, with a tenth of the decisions
 DAYS = 90
 START = "2026-01-01 00:00:00+00"
 NUMBERS = [f"n{i:02d}" for i in range(12)]
 CATEGORIES = [f"c{i:02d}" for i in range(8)]
 LEVELS = (2, 3, 4, 6, 8, 12, 25, 60)
 REVIEWERS = 40
+AUDIT_RATE = 0.02
 FILL = 50_000  # decisions a statement: well within the slack of the trail's clock
 RECORDED = {
     "history_type": "'+'",
@@ -142,16 +146,36 @@ def insert(table: str, columns: Mapping[str, str], where: str = "true") -> str:
     return f'INSERT INTO "{table}" ({listed}) SELECT {", ".join(columns.values())} FROM {SOURCE} WHERE {where}'  # noqa: E501
 
 
-def fill(cursor: Any, first: int, count: int, step: float, values: Mapping[str, Any]) -> None:
-    """Decisions ``first`` to ``first + count``, ``step`` seconds apart, with what belongs to them."""
-    waits = "waits"
+# who waits under a threshold of 0.6, and who was drawn among the others
+LOW = "confidence < 0.6"
+PICKED = f"({LOW} OR n = ANY(%(drawn)s::bigint[]))"
+ROUTED = {
+    "lane": f"CASE WHEN {PICKED} THEN 'review' ELSE 'automatic' END",
+    "reason_codes": f"CASE WHEN {LOW} THEN 'confidence_below_threshold' "
+    f"WHEN {PICKED} THEN 'random_audit' ELSE 'within_policy' END",
+    "sampling_probability": f"CASE WHEN {LOW} THEN NULL ELSE {AUDIT_RATE} END",
+    "final_label": f"CASE WHEN {PICKED} AND chance < 0.5 THEN truth ELSE given END",
+}
+
+
+def fill(
+    cursor: Any, first: int, count: int, step: float, seed: bytes, values: Mapping[str, Any]
+) -> None:
+    """Decisions ``first`` to ``first + count``, ``step`` seconds apart, with what belongs to them.
+
+    They are routed as the platform would have: below the threshold and, of the others, those whose
+    draw with ``seed`` is below the audit rate wait for people.
+    """
     for begin in range(first, first + count, FILL):
         last = min(begin + FILL, first + count) - 1
-        bounds = {**values, "first": begin, "last": last, "step": step}
+        numbers = range(begin, last + 1)
+        low = draws(seed, [f"case-{n}" for n in numbers]) < AUDIT_RATE
+        drawn = [n for n, is_low in zip(numbers, low.tolist(), strict=True) if is_low]
+        bounds = {**values, "first": begin, "last": last, "step": step, "drawn": drawn}
         for table, history, columns, which in (
-            ("decisions_decision", "decisions_historicaldecision", DECISION, "true"),
+            ("decisions_decision", "decisions_historicaldecision", {**DECISION, **ROUTED}, "true"),
             ("outcomes_outcome", "outcomes_historicaloutcome", OUTCOME, "chance < 0.8"),
-            ("reviews_review", "reviews_historicalreview", REVIEW, waits),
+            ("reviews_review", "reviews_historicalreview", REVIEW, PICKED),
         ):
             cursor.execute(insert(history, {**columns, **RECORDED}, which), bounds)
             cursor.execute(insert(table, columns, which), bounds)

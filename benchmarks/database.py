@@ -18,10 +18,11 @@ STANDARD = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
 @contextmanager
-def own_database() -> Iterator[dict[str, str]]:
-    """The environment in which the platform runs on a fresh, migrated database."""
+def own_database(what: str = "") -> Iterator[dict[str, str]]:
+    """The environment in which the platform runs on a fresh, migrated database; ``what`` tells it
+    apart from others of this run."""
     server = os.environ.get("TEST_DATABASE_URL", STANDARD)
-    name = f"hitl_bench_{os.getpid()}"
+    name = f"hitl_bench_{os.getpid()}{what and '_'}{what}"
     url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     _execute(server, f'CREATE DATABASE "{name}"')
     try:

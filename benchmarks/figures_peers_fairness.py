@@ -162,7 +162,8 @@ def frame_by_orm() -> pd.DataFrame:
     rows = Decision.objects.filter(use_case=SLUG).order_by("pk").values_list("pk", "label")
     outcomes = Outcome.objects.filter(use_case=SLUG).order_by("pk")
     true = dict(outcomes.values_list("decision_id", "label").iterator())
-    subjects = Payload.objects.values_list("decision", "subject").iterator()
+    payloads = Payload.objects.filter(decision__in=rows.values("pk"))
+    subjects = payloads.values_list("decision", "subject").iterator()
     people = {key: json.loads(text)["attributes"] for key, text in subjects}
     made = [
         (people[key]["group"], people[key]["sex"], given, true.get(key))

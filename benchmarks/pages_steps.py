@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import django
@@ -37,6 +38,8 @@ WHO = {"pages": (EVERYWHERE, LIMITED), "tables": (EVERYWHERE,), "figures": (EVER
 
 def prepare() -> dict[str, Any]:
     """The use cases with their policies, who reviews, and who looks at pages."""
+    from django.conf import settings
+
     from apps.accounts.services import person_create, role_grant
     from apps.common.actor import Actor
     from apps.metrics.models import ReportSchedule
@@ -44,6 +47,7 @@ def prepare() -> dict[str, Any]:
     from apps.reviews.pools import pool_for
     from apps.workflow.use_case_files import use_case_load
 
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # as `up` does
     actor = Actor.command("benchmark")
     _saved(ModelVersion(system=_saved(AISystem(name="scorer")), version="1"))
     for slug, level in {**LEVELS, SINGLE: "HITL", EMPTY: "HITL"}.items():
@@ -162,16 +166,21 @@ def build(part: str, parts: str) -> dict[str, Any]:
 
 def seal() -> dict[str, Any]:
     """The trail as workers keep it: sealed, its checkpoints delivered, and verified in part."""
-    from django.db import connection
-
     from apps.audit import delivery, sealing, verification
 
     sealed = sealing.seal_all()
     delivery.deliver_all()
     verification.verify(full=False)
+    return {"records": sealed}
+
+
+def settle() -> dict[str, Any]:
+    """What autovacuum does within minutes."""
+    from django.db import connection
+
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
-    return {"records": sealed}
+    return {}
 
 
 def ask(kind: str, calls: str, only: str = "") -> dict[str, Any]:
@@ -193,7 +202,7 @@ def _saved(row: Any) -> Any:
 
 
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {
-    step.__name__: step for step in (prepare, write, seal, mark, build, ask)
+    step.__name__: step for step in (prepare, write, seal, mark, build, settle, ask)
 }
 
 

@@ -42,6 +42,10 @@ class Kept:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cells, name)
 
+    @property
+    def decisions(self) -> int:
+        return int(self.table("outcome").ints("n").sum())
+
     def table(self, family: str, name: str | None = None) -> Table:
         key = (family, name)
         if key not in self._tables:

@@ -10,3 +10,10 @@ graceful_timeout = 30
 # The control socket would be opened in the home directory, which is read-only.
 control_socket_disable = True
 accesslog = "-"
+
+
+def post_worker_init(worker: object) -> None:
+    """Load every page's code before the first request, which would wait for it by seconds."""
+    from django.urls import get_resolver
+
+    _ = get_resolver().url_patterns

@@ -104,6 +104,8 @@ def _postgresql_copy(template: str) -> Iterator[str]:
         server.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     try:
         with server_connection(name) as owner:
+            # As docker/roles.sh does: what the app may do, the grants below must say.
+            owner.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
             for statement in grant_statements(APP_ROLE, AUDITOR_ROLE):
                 owner.execute(statement)
         yield name

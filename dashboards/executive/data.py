@@ -18,9 +18,11 @@ from apps.metrics.domain.estimates import share
 from apps.metrics.domain.operations import NO_DECISIONS
 from apps.metrics.facts import SEALED_WITHIN
 from apps.metrics.first_reading import Window
-from apps.metrics.kinds.accuracy import ai_share, combined_share, human_share, lean, team
+from apps.metrics.kinds.accuracy import lean
 from apps.metrics.kinds.catalogue import KINDS
 from apps.metrics.kinds.reading import Facts, counted, documents, judged_of, label_set, periods
+from apps.metrics.kinds.sides import ai_share, combined_share, human_share
+from apps.metrics.kinds.team import team
 from apps.metrics.models import Alert
 from apps.policies.models import PolicyVersion
 from apps.registry.models import UseCase
@@ -124,7 +126,7 @@ def _facts(use_case: UseCase, window: Window) -> Facts:
         "end": None if window.end is None else window.end.isoformat(),
         "cost_model": use_case.cost_model,
         "trail": {},
-        "unsealed": [],
+        "unsealed": {"n": 0, "first": []},
     }
 
 

@@ -60,6 +60,11 @@ def program(db: None, actor: Actor) -> Callable[..., ApiClient]:
 
 
 @pytest.fixture
+def sender(program: Callable[..., ApiClient]) -> ApiClient:
+    return program("integration")
+
+
+@pytest.fixture
 def session(db: None) -> Callable[[User], ApiClient]:
     def make(user: User) -> ApiClient:
         client = Client()

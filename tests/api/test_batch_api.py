@@ -162,6 +162,21 @@ def test_lines_of_several_use_cases_go_to_each(client: Client) -> None:
     assert cases == {("loan", "review"), ("fraud", "automatic")}
 
 
+def test_a_use_case_that_a_later_chunk_meets_first_has_its_lines_in_order(
+    client: Client, monkeypatch: Any
+) -> None:
+    """The next chunk is read ahead, before anybody could look up a use case that it names first."""
+    monkeypatch.setattr(batch, "CHUNK_LINES", 3)
+    gate()
+    gate("second")
+    later = [{**body(f"s-{n}"), "use_case": "second"} for n in range(5)]
+    sent = [body("c-0"), body("c-1"), body("c-2"), later[0], body("c-3"), *later[1:], body("c-4")]
+    assert answer(client, *sent, b'{"use_case": 7}')["accepted"] == len(sent)
+    for slug, letter in (("loan", "c"), ("second", "s")):
+        found = Decision.objects.filter(use_case=slug).order_by("id")
+        assert [one.external_id for one in found] == [f"{letter}-{n}" for n in range(5)]
+
+
 def test_a_use_case_without_a_policy_rejects_its_own_lines_alone(
     client: Client, make_use_case: Any
 ) -> None:

@@ -30,15 +30,6 @@ LIMIT = {
     "window_days": 7,
     "reason": "r",
 }
-POLICY = {
-    "level": "HITL",
-    "confidence_threshold": 0.8,
-    "label_thresholds": {"deny": 0.9},
-    "audit_rate": 0.05,
-    "rules": [
-        {"name": "x", "when": {"field": "confidence", "op": "<", "value": 0.5}, "then": "review"}
-    ],
-}
 VALID: dict[str, tuple[str, dict[str, Any]]] = {
     "reports/": (
         "post",
@@ -73,7 +64,7 @@ VALID: dict[str, tuple[str, dict[str, Any]]] = {
     "alert-limits/{limit}/retire/": ("post", {"reason": "r"}),
     "alerts/{alert}/acknowledge/": ("post", {"note": "n"}),
     "alerts/{alert}/resolve/": ("post", {"note": "n"}),
-    "policies/{policy}/simulate/": ("post", {"policy": POLICY, "from": "2026-01-01T00:00:00Z"}),
+    "policies/{policy}/simulate/": ("post", {"from": "2026-01-01T00:00:00Z", "most": 100}),
     "use-cases/loans/": (
         "patch",
         {

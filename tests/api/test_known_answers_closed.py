@@ -14,7 +14,7 @@ from apps.reviews.models import ReviewTask, Seat
 from tests.api.conftest import ApiClient
 from tests.services.desks import case, desk, opened, person, say
 from tests.services.gates import LEAD
-from tests.services.test_desk_checking import DENY, know
+from tests.services.known import DENY, know
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 LEASE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")

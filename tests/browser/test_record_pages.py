@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -158,3 +159,47 @@ def test_settings_change_the_zone_the_theme_and_the_keys(visit: Any) -> None:
     dialog.get_by_role("button", name="Close").click()
     watched.go("/settings/")
     expect(page.get_by_label("dark")).to_be_checked()
+
+
+def resident_mib(folder: Path) -> int:
+    """What the server's processes hold in memory, those that its log names."""
+    pids = [int(one) for one in re.findall(r"pid: (\d+)", (folder / "server.log").read_text())]
+    return sum(_kib(pid) for pid in pids) // 1024
+
+
+def _kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status")
+    found = re.search(r"VmRSS:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) if found else 0
+
+
+def test_a_file_of_two_gigabytes_is_refused_and_the_server_goes_on(
+    visit: Any, folder: Path, tmp_path: Path
+) -> None:
+    big = tmp_path / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(2 * 1024**3)  # sparse: it takes no room on the disk
+    watched = visit("ada")
+    page = watched.page
+    watched.go("/keys/")
+    # No page has a file field; somebody gives one's form one all the same.
+    page.evaluate(
+        """() => {
+            const form = document.querySelector("main form[method=post]");
+            form.enctype = "multipart/form-data";
+            form.noValidate = true;
+            form.insertAdjacentHTML("beforeend", '<input type="file" name="big" id="big">');
+        }"""
+    )
+    page.locator("#big").set_input_files(big)
+    before = resident_mib(folder)
+    assert before > 0
+    with page.expect_navigation(timeout=120_000):
+        page.evaluate("document.querySelector('#big').form.submit()")
+    expect(page.get_by_text("That is too large")).to_be_visible()
+    expect(page.get_by_text("a form takes at most 5,242,880")).to_be_visible()
+    watched.shoot("record-too-large")
+    assert resident_mib(folder) - before < 64
+    assert watched.go("/keys/") == 200
+    assert all("status of 413" in fault for fault in watched.faults)
+    watched.faults.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import fsum
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from apps.metrics.domain.histograms import (
     ABOVE,
     BELOW,
+    BLOCK,
     CELLS,
     HEADER,
     MISSING,
@@ -163,3 +165,17 @@ def test_counts_are_packed_and_found_again() -> None:
     assert pack_counts([1]) == b"\x01" + bytes(7)
     with pytest.raises(ValueError, match="5 bytes"):
         unpack_counts(b"12345")
+
+
+def test_a_long_column_is_counted_as_its_parts_are() -> None:
+    """More values than are counted at a time, some of them missing and some in the tails."""
+    values = np.random.default_rng(5).standard_normal(2 * BLOCK + 7)
+    edges = NumberEdges(-2.0, 2.0)
+    values[[3, BLOCK, BLOCK + 1]] = [np.nan, np.inf, 2.0]
+    whole = count_numbers(values, edges)
+    parts = [count_numbers(part, edges) for part in np.array_split(values, 11)]
+    assert whole.counts.tolist() == add_numbers(parts).counts.tolist()
+    assert whole.counts[MISSING] == 2
+    assert whole.counts[ABOVE] == (values[np.isfinite(values)] > 2).sum()
+    known = values[values < -2]
+    assert whole.below == fsum(known)

@@ -17,11 +17,12 @@ from apps.metrics.domain.estimates import Estimate
 from apps.metrics.domain.figures import differences, figure_at
 from apps.metrics.domain.reliance import Streak
 from apps.metrics.domain.tables import Table, table_of
-from apps.metrics.kinds.accuracy import strata_of, warning_of
+from apps.metrics.kinds.automatic_lane import strata_of
 from apps.metrics.kinds.bias import changes, group_cells
 from apps.metrics.kinds.catalogue import KINDS
 from apps.metrics.kinds.reading import OTHER, judged_of, pairs, periods
 from apps.metrics.kinds.reviewers import ai_by_people, peers_of, streaks_of
+from apps.metrics.kinds.team import warning_of
 
 MONDAY = date(2026, 3, 2)
 LABELS = Labels(("low", "high"), "low", "high")

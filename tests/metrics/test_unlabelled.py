@@ -46,6 +46,18 @@ def test_scores_give_what_the_definition_gives_on_the_rows(seed: int) -> None:
     assert (found.method, found.n, found.more["truth_used"]) == ("cbpe", 5_000, False)
 
 
+def test_scores_give_nannyml_s_own_number() -> None:
+    """nannyml 0.13.1 on the same rows: CBPE(metrics=["accuracy"], chunk_number=1), which found that
+    the scores need calibration, gave 0.631534672238905."""
+    score, truth = sample(7, 8_000)
+    window, _ = sample(57, 5_000, shift=1.0)
+    given = window >= 0.5
+    found = accuracy_of_scores(
+        LEVELS, count(score), count(score, truth), count(window, given), count(window, ~given)
+    )
+    assert found.value == pytest.approx(0.631534672238905, abs=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_confidences_give_what_the_definition_gives_on_the_rows(seed: int) -> None:
     confidence, right = sample(seed, 8_000)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -17,7 +19,8 @@ from apps.metrics import tasks
 from apps.metrics.cells.checking import cells_check
 from apps.metrics.cells.marking import cells_mark_dirty, days_mark
 from apps.metrics.cells.refreshing import cells_refresh, day_build
-from apps.metrics.cells.window import cells_keep, cells_of, read_cells
+from apps.metrics.cells.window import WindowCells, cells_keep, cells_of, read_cells
+from apps.metrics.domain.tables import Table
 from apps.metrics.first_reading import Window, read_cases
 from apps.metrics.models import CellBlob, CellsWatermark, DayCells, DirtyDay
 from apps.registry.models import UseCase
@@ -178,6 +181,50 @@ def test_a_new_protected_attribute_is_unknown_in_older_cells(use_case: UseCase) 
     changed = use_case_update(actor=ACTOR, slug="loans", reason="age", subject_attributes=more)
     table = read_cells(changed, Window(), ["outcome"], refresh=False).table("outcome")
     assert set(table.texts["group:age"].codes.tolist()) == {-1}
+
+
+# --- Cells of an earlier version ------------------------------------------------------------
+
+
+def earlier_cells(cells: WindowCells, family: str, change: Any) -> WindowCells:
+    """The same window with each day's tables of a family as an earlier version had them."""
+    days = {day: change(dict(tables)) for day, tables in cells.whole[family].items()}
+    return replace(cells, whole={**cells.whole, family: days})
+
+
+def test_cells_that_hold_more_columns_than_today_are_read(use_case: UseCase) -> None:
+    def with_bin(tables: dict[str, Table]) -> dict[str, Table]:
+        (name, table), *_ = tables.items()
+        zeros = np.zeros(len(table), dtype=np.int64)
+        return {name: Table(table.texts, {**table.numbers, "bin": zeros}, len(table))}
+
+    cells = read_cells(use_case, Window(), ["confidence"])
+    older = earlier_cells(cells, "confidence", with_bin)
+    columns = ["given", "true", "right", "level"]
+    assert counted(older.table("confidence"), columns) == counted(
+        cells.table("confidence"), columns
+    )
+    assert "bin" not in older.table("confidence").numbers
+
+
+def test_people_s_levels_are_read_from_the_table_that_had_them(use_case: UseCase) -> None:
+    cells = read_cells(use_case, Window(), ["people"])
+    older = earlier_cells(cells, "people", lambda tables: {"people": tables["levels"]})
+    columns = ["given", "true", "pattern", "level"]
+    wanted = counted(cells.table("people", "levels"), columns)
+    assert wanted
+    assert counted(older.table("people", "levels"), columns) == wanted
+
+
+def test_a_column_that_earlier_cells_lack_is_named(use_case: UseCase) -> None:
+    def without_right(tables: dict[str, Table]) -> dict[str, Table]:
+        (name, table), *_ = tables.items()
+        numbers = {key: one for key, one in table.numbers.items() if key != "right"}
+        return {name: Table(table.texts, numbers, len(table))}
+
+    older = earlier_cells(read_cells(use_case, Window(), ["outcome"]), "outcome", without_right)
+    with pytest.raises(ValueError, match="no column 'right': they were counted by an earlier"):
+        older.table("outcome")
 
 
 # --- Windows --------------------------------------------------------------------------------

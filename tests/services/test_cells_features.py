@@ -117,7 +117,9 @@ def test_the_reference_s_own_days_give_its_own_counts(use_case: UseCase) -> None
         if isinstance(edges, CategoryEdges):
             assert counts_of([table], edges).tolist() == counts_of([own], edges).tolist(), name
         else:
-            assert histogram_of([table]).counts.tolist() == histogram_of([own]).counts.tolist(), name
+            assert histogram_of([table]).counts.tolist() == histogram_of([own]).counts.tolist(), (
+                name
+            )
 
 
 def test_a_frozen_window_stays_as_it_is_and_another_one_has_every_day_counted_again(

@@ -25,7 +25,7 @@ from tests.services.cells import counted, flows
 from tests.services.clocks import moved_clock
 from tests.services.desks import SUITE, case, decide, desk, opened, person, say, task_of
 from tests.services.gates import body, gate, send
-from tests.services.test_desk_checking import checked_desk, next_known
+from tests.services.known import checked_desk, next_known
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)

@@ -139,6 +139,31 @@ def test_every_order_pages_there_and_back_without_a_gap(
     assert ([row.decision.external_id for row in first.rows], first.previous) == (pages[0], None)
 
 
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+def test_a_rare_match_is_looked_for_stretch_by_stretch_and_none_is_left_out(
+    signed_in: SignedIn, many: UseCase, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    """Of 11 decisions 4 went to review: stretches of 3 hold them all between them."""
+    monkeypatch.setattr(listing, "STRETCH", 3)
+    client, found, query = signed_in("risk_lead"), [], f"lane=review&sort={sort}"
+    asked, stretches = query, 0
+    while True:
+        answer = client.get(f"/decisions/?{asked}")
+        page = answer.context["page"]
+        found += [row.decision.external_id for row in page.rows]
+        stretches += 1
+        if page.next is None:
+            break
+        assert page.partial
+        words = "Next looks on" if page.rows else "No match among 3 decisions"
+        assert words in answer.content.decode()
+        asked = f"{query}&after={page.next}"
+    whole = [f"app-{n}" for n in range(4)]
+    assert found == (whole[::-1] if sort == "newest" else whole)
+    assert stretches == 4  # 3 + 3 + 3 + 2
+    assert not client.get("/decisions/?lane=review&status=pending").context["page"].partial
+
+
 def test_a_malformed_filter_is_named_and_shows_nothing(signed_in: SignedIn, many: UseCase) -> None:
     for query in ("lane=up", "begin=yesterday", "after=x", "use_case=not-there"):
         answer = signed_in("risk_lead", username=query).get(f"/decisions/?{query}")

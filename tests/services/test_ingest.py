@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from django.core.management.base import CommandError
 
 from apps.audit import sealing
 from apps.audit.verification import verify
+from apps.decisions.domain.envelope import ValidDecision
 from apps.decisions.models import Decision, IngestRun, Payload
 from apps.notifications.models import OutboxEvent
 from apps.registry.models import AISystem, ModelVersion, UseCase
 from apps.registry.services import use_case_update
 from apps.reviews.models import ReviewTask
 from apps.workflow import files, lines, read_ahead
+from apps.workflow.arrivals import Arrival
 from apps.workflow.ingest import DecisionIntake
 from apps.workflow.rejections import LONGEST_ROW, RejectedFile
 from tests.services.files import (
@@ -32,8 +35,9 @@ from tests.services.files import (
     run,
     small_chunks,
 )
-from tests.services.gates import LEAD, body, gate
+from tests.services.gates import LEAD, arrivals, body, gate
 
+DECIDED = "2026-03-04T05:06:07.5+01:00"
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "recidivism"
 MAP = """
 records = "decisions"
@@ -493,6 +497,14 @@ def test_for_people_the_counts_go_to_standard_output(
 def test_an_empty_file_of_json_lines_is_taken_in_at_once(case: UseCase, tmp_path: Path) -> None:
     path = json_lines(tmp_path / "d.jsonl", [])
     assert run("ingest", path).counts == (0, 0, 0)
+
+
+def test_an_arrival_comes_from_the_reading_process_as_it_was_sent(case: UseCase) -> None:
+    features = {"age": 41, "share": 0.25, "city": "Łódź", "member": True}
+    (sent,) = arrivals(case, body("c-1", features=features, amount="12.50", decided_at=DECIDED))
+    received = pickle.loads(pickle.dumps(sent, read_ahead.PROTOCOL))
+    assert received == sent
+    assert (type(received), type(received.valid)) == (Arrival, ValidDecision)
 
 
 def test_what_was_ingested_is_sealed_and_verifies(committed_db: Any, tmp_path: Path) -> None:

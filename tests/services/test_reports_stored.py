@@ -139,3 +139,26 @@ def test_run_reports_stores_each_kind_and_prints_the_same(filled: UseCase) -> No
     assert document.keys() == {"use_case", "from", "to", *KINDS}
     stored = {report.kind: report.result for report in Report.objects.all()}
     assert stored == {kind: document[kind] for kind in KINDS}
+
+
+def test_a_report_whose_cells_are_not_there_says_why_it_cannot_be_made_again(
+    filled: UseCase,
+) -> None:
+    report = run(filled, "accuracy")
+    gone = "0" * 64
+    cells = [[day, family, gone] for day, family, _key in report.cells]
+    made = Report(  # one of its own: a stored report is never changed
+        use_case=filled,
+        kind=report.kind,
+        parameters=report.parameters,
+        code_version="0.0.9+old",
+        cells=cells,
+        tree_size=report.tree_size,
+        root_hash=report.root_hash,
+        result=report.result,
+        created_at=report.created_at,
+    )
+    made.save(actor=ACTOR, reason="as if from a restored backup without its cells")
+    said = f"made by 0.0.9.old, cannot be made again by .*these cells are not stored: {gone}"
+    with pytest.raises(CommandError, match=said):
+        call_command("recompute_report", str(made.pk), stdout=StringIO(), stderr=StringIO())

@@ -16,6 +16,7 @@ from apps.decisions.domain.content import (
     content_digest,
     encode_content,
     join_output,
+    keyed_hash,
     row_content,
     split_parts,
     subject_pseudonym,
@@ -209,3 +210,8 @@ def test_a_key_that_is_too_short_to_be_secret_is_an_error():
         subject_pseudonym(b"short", "loans", "x")
     with pytest.raises(ValueError, match=r"U\+0000"):
         subject_pseudonym(b"k" * 16, "a\0b", "x")
+
+
+@given(st.binary(max_size=200), st.binary(max_size=300))
+def test_a_keyed_hash_is_hmac_sha256_for_keys_below_and_above_a_block(key, message):
+    assert keyed_hash(key, message) == hmac.new(key, message, hashlib.sha256).hexdigest()

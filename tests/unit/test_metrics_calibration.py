@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from apps.metrics.domain.calibration import brier, ece
@@ -52,6 +53,18 @@ def test_ece_takes_the_mean_confidence_of_a_bin_and_not_its_middle() -> None:
     (one,) = found.more["bins"]
     assert (one["low"], one["high"], one["n"]) == (9 / 15, 10 / 15, 2)
     assert (one["confidence"], one["accuracy"]) == (pytest.approx(0.61), 0.5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_reliability_curve_is_that_of_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    confidence = random.beta(4, 2, 500)
+    right = random.random(500) < confidence**1.5
+    right_of_bin, stated = calibration_curve(right, confidence, n_bins=15)
+    n = np.histogram(confidence, 15, range=(0, 1))[0]
+    expected = float((n[n > 0] * np.abs(right_of_bin - stated)).sum() / 500)
+    found = ece(confidence.tolist(), right.tolist())
+    assert found.value == pytest.approx(expected, abs=1e-12)
 
 
 def test_ece_weighs_bins_by_their_cases() -> None:

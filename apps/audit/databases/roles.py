@@ -17,6 +17,13 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _grant_temporary(app: str) -> str:
+    """Decisions in bulk come in through a temporary table; the public may be denied them."""
+    grant = "format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), {name})"
+    name = "'" + app.replace("'", "''") + "'"
+    return f"DO $do$ BEGIN EXECUTE {grant.format(name=name)}; END $do$"
+
+
 def grant_statements(app: str, auditor: str) -> Iterator[str]:
     """Statements that give the roles ``app`` and ``auditor`` their rights, run by the owner.
 
@@ -26,6 +33,7 @@ def grant_statements(app: str, auditor: str) -> Iterator[str]:
     app_role, auditor_role = _quoted(app), _quoted(auditor)
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     yield f"GRANT USAGE ON SCHEMA public TO {app_role}, {auditor_role}"
+    yield _grant_temporary(app)
     yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {app_role}, {auditor_role}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app_role}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {app_role}"

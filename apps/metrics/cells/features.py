@@ -128,9 +128,10 @@ def histogram_of(tables: Iterable[Table]) -> NumberHistogram:
     counts = np.zeros(WIDTH, dtype=np.int64)
     tails = np.zeros(WIDTH)
     for table in tables:
-        cells = table.ints("cell")
+        cells, totals = table.ints("cell"), table.floats("total")
         np.add.at(counts, cells, table.ints("n"))
-        np.add.at(tails, cells, table.floats("total"))
+        held = np.flatnonzero(totals)
+        np.add.at(tails, cells[held], totals[held])
     return NumberHistogram(counts, float(tails[BELOW]), float(tails[ABOVE]))
 
 
@@ -155,11 +156,12 @@ def stored_counts(table: Table) -> list[list[Any]]:
 def reference_table(entry: Mapping[str, Any]) -> Table:
     """The reference's own counts of a feature, as a table."""
     rows = entry["counts"]
-    return table_of(
-        {},
-        {"cell": [row[0] for row in rows], "n": [row[1] for row in rows]},
-        {"total": [float(row[2]) if len(row) > 2 else 0.0 for row in rows]},
-    )
+    pairs = np.array([number for row in rows for number in row[:2]], dtype=np.int64).reshape(-1, 2)
+    totals = np.zeros(len(rows))
+    for place, row in enumerate(rows):
+        if len(row) > 2:
+            totals[place] = row[2]
+    return table_of({}, {"cell": pairs[:, 0], "n": pairs[:, 1]}, {"total": totals})
 
 
 def feature_tables(chunk: Chunk, setup: Setup) -> dict[str, Table]:

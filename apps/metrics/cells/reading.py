@@ -208,12 +208,6 @@ def version_name(key: str) -> str:
     return str(ModelVersion.objects.select_related("system").get(pk=key))
 
 
-@lru_cache(maxsize=4_096)
-def bare_version(key: str) -> str:
-    """The same without its system, as conditions name it: "2.3.1"."""
-    return str(ModelVersion.objects.values_list("version", flat=True).get(pk=key))
-
-
 def _of(model: Any, ids: Keys, column: str = "decision_id") -> Any:
     """The rows of a model that belong to some decisions; ``key`` is the decision's."""
     return model.objects.filter(Among(column, ids)).annotate(key=_text(column))

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from apps.decisions.domain.content import join_output
 from apps.decisions.models import Payload
 from apps.metrics.cells.among import Among, Keys
 from apps.metrics.cells.columns import SCALE
-from apps.metrics.cells.reading import Chunk, bare_version
+from apps.metrics.cells.reading import Chunk
 from apps.metrics.domain.compliance import Breach
 from apps.metrics.whatif.reading import needed_content
 from apps.policies.domain.lanes import NONE, Lane, Lifecycle, RoutingContext, RoutingResult
@@ -32,7 +33,7 @@ from apps.policies.domain.routing import route
 from apps.policies.domain.rows import columns_from_decisions
 from apps.policies.seeds import stored_seed
 from apps.policies.selectors import PolicyInForce, compiled_policy
-from apps.registry.models import UseCase
+from apps.registry.models import ModelVersion, UseCase
 from apps.supervision.selectors import mandates_as_issued
 
 IN_SERVICE: Final = "active"
@@ -112,7 +113,9 @@ class Tracer:
         contents = _contents(chunk, places, parts)
         told = [place for place in places if not parts or place in contents]
         yield from ((place, None) for place in places if parts and place not in contents)
-        drawn = [place for place in told if 0 < (chunk.decisions.sampling_probability[place] or 0) < 1]
+        drawn = [
+            place for place in told if 0 < (chunk.decisions.sampling_probability[place] or 0) < 1
+        ]
         seed = self._seed(inputs.year)
         if drawn and seed is None:
             why = f"there is no seed of {inputs.year} on record, with which its draw was made"
@@ -168,6 +171,12 @@ def _contents(
     rows = Payload.objects.filter(Among("decision", keys)).values_list("decision", *parts)
     spelled = {UUID(key): place for key, place in at.items()}
     return {spelled[key]: dict(zip(parts, texts, strict=True)) for key, *texts in rows}
+
+
+@lru_cache(maxsize=4_096)  # a version keeps its name
+def bare_version(key: str) -> str:
+    """A model version as conditions name it, without its system: "2.3.1"."""
+    return str(ModelVersion.objects.values_list("version", flat=True).get(pk=key))
 
 
 def _sent(chunk: Chunk, place: int, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -180,7 +180,9 @@ def _columns(head: Mapping[str, Any], reader: _Reader) -> Table:
     for what, column, kind, *more in head["columns"]:
         if what == "few":
             of_value, count = more
-            numbers[column] = _spread(reader.column(kind, count), reader.column(of_value, count), rows)
+            numbers[column] = _spread(
+                reader.column(kind, count), reader.column(of_value, count), rows
+            )
             continue
         held: Any = reader.column(kind, rows)
         if what == "text":

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from apps.metrics.domain.money import cost_model
 from apps.metrics.domain.value import Volume, value_report
-from apps.metrics.kinds.accuracy import verdict_pairs
+from apps.metrics.kinds.classes import verdict_pairs
 from apps.metrics.kinds.operations import count_of
 from apps.metrics.kinds.reading import UNKNOWN, Cells, Facts, judged_of, label_set, pairs
 

@@ -148,13 +148,13 @@ class Judged:
 def judged_of(cells: Cells | None) -> Judged:
     """The family ``confidence`` added up, a day at a time: a day may hold thousands of levels."""
     by_day: dict[date, Part] = {}
-    levels = np.zeros((len(OUTCOMES), LEVELS), dtype=np.int64)
+    levels = np.zeros(len(OUTCOMES) * LEVELS, dtype=np.int64)
     for day, table in cells.each_day("confidence") if cells else ():
         right, n, level = table.ints("right"), table.ints("n"), table.ints("level")
         by_day[day] = Part(counted(n, right == 1), counted(n, right != UNKNOWN))
         said = (level >= 0) & (table.texts["given"].codes != NONE)
-        np.add.at(levels, (right[said] - UNKNOWN, level[said]), n[said])
-    return Judged(by_day, levels)
+        np.add.at(levels, (right[said] - UNKNOWN) * LEVELS + level[said], n[said])
+    return Judged(by_day, levels.reshape(len(OUTCOMES), LEVELS))
 
 
 def _together(parts: Iterable[Part]) -> Part:

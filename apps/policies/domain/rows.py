@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from apps.policies.domain.columns import (
     Column,
     Columns,
+    FloatArray,
     NumberColumn,
     PresenceColumn,
     amount_column,
@@ -56,19 +57,25 @@ class _Reader:
     def __call__(self, name: str, field_type: FieldType) -> Column | None:
         if name == "novelty":
             return None  # needs a reference profile, which the decisions do not carry
-        read = _reader_of(name)
-        values = [read(decision) for decision in self.decisions]
+        prefix, _, feature = name.partition(".")
+        if prefix == "feature":
+            values = [found.get(feature) for found in self._features]
+        else:
+            read = _reader_of(name)
+            values = [read(decision) for decision in self.decisions]
         if name == "confidence":
-            return confidence_column(np.array([_number(value) for value in values]))
+            return confidence_column(_numbers(values))
         return _COLUMN_OF_TYPE[field_type](values)
+
+    @cached_property
+    def _features(self) -> list[Mapping[str, Any]]:
+        return [decision.get("features") or _EMPTY for decision in self.decisions]
 
 
 @lru_cache(maxsize=4096)
 def _reader_of(name: str) -> Callable[[Decision], Any]:
     """Return what reads a field from a decision; remembered, since routing asks for each call."""
     prefix, _, rest = name.partition(".")
-    if prefix == "feature":
-        return lambda decision: (decision.get("features") or _EMPTY).get(rest)
     if prefix == "subject":
         return lambda decision: _attributes(decision).get(rest)
     if prefix == "output":
@@ -140,6 +147,15 @@ def _number(value: Any) -> float:
     return number if math.isfinite(number) else _NAN
 
 
+def _numbers(values: list[Any]) -> FloatArray:
+    """Return ``_number`` of each; nearly always all are doubles, which need no look one by one."""
+    if set(map(type, values)) != {float}:
+        return np.array([_number(value) for value in values])
+    doubles = np.array(values)
+    doubles[~np.isfinite(doubles)] = _NAN
+    return doubles
+
+
 def _category(value: Any) -> str | None:
     """Return a level's name; whole numbers and booleans, as senders code levels, by their text."""
     if isinstance(value, str):
@@ -178,7 +194,7 @@ def read_amount(value: Any) -> Decimal | None:
 
 
 _COLUMN_OF_TYPE: Final[dict[FieldType, Callable[[list[Any]], Column]]] = {
-    "number": lambda values: NumberColumn(np.array([_number(value) for value in values])),
+    "number": lambda values: NumberColumn(_numbers(values)),
     "category": lambda values: level_column(map(_category, values)),
     "boolean": lambda values: level_column(v if isinstance(v, bool) else None for v in values),
     "text": lambda values: level_column(v if isinstance(v, str) else None for v in values),

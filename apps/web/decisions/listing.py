@@ -12,15 +12,20 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from apps.accounts.callers import Caller
+from apps.decisions.domain.lifecycle import Status
 from apps.decisions.models import Decision
 from apps.exports.domain.csv_view import write_csv
-from apps.web.decisions.access import listed_decisions, unseen_by, visible_names
+from apps.web.decisions.access import listed_decisions, unseen_by, visible_decisions, visible_names
 
 PAGE: Final = 50
 MOST_CSV: Final = 10_000
 # A part of an id, and an order by a figure, are looked for among so many of the newest: neither
 # has an index, which every decision would have to pay for on its way in.
 WINDOW: Final = 10_000
+# What no index serves is looked for in so many decisions at a time, and the next page looks on:
+# a rare match would else be sought among all of them before a page could be shown.
+STRETCH: Final = 20_000
+UNSERVED: Final = ("lane", "status", "label", "model_version")
 SORTS: Final = {
     "newest": "Newest first",
     "oldest": "Oldest first",
@@ -67,11 +72,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPage:
-    """``next`` and ``previous``: the ids that the neighbouring pages begin after and end before."""
+    """``next`` and ``previous``: the ids that the neighbouring pages begin after and end before;
+    ``partial``: the page ends where a stretch did, and more may match further on."""
 
     rows: Sequence[Row]
     next: UUID | None = None
     previous: UUID | None = None
+    partial: bool = False
 
 
 def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
@@ -97,6 +104,17 @@ def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
     return _by_external_id(caller, rows, wanted["q"]) if wanted.get("q") else rows
 
 
+def among_of(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision] | None:
+    """The decisions, in the order of an index, among which a page of ``matching`` is looked for
+    stretch by stretch; None where indexes find it, or a period bounds it."""
+    unserved = [name for name in UNSERVED if wanted.get(name)]
+    bounded = any(wanted.get(name) for name in ("begin", "end", "q"))
+    if not unserved or bounded or wanted.get("status") == Status.PENDING:
+        return None
+    rows = visible_decisions(caller)
+    return rows.filter(use_case_id=wanted["use_case"]) if wanted.get("use_case") else rows
+
+
 def _by_external_id(caller: Caller, rows: QuerySet[Decision], text: str) -> QuerySet[Decision]:
     """The whole id by its index; where none has it, a part of one among the newest."""
     slugs = list(visible_names(caller))
@@ -115,11 +133,20 @@ def decision_page(
     after: UUID | None = None,
     before: UUID | None = None,
     telling: bool = False,
+    among: QuerySet[Decision] | None = None,
     size: int = PAGE,
 ) -> DecisionPage:
-    """One page of ``rows``. ``telling``: what they were narrowed by says what the AI said."""
+    """One page of ``rows``. ``telling``: what they were narrowed by says what the AI said;
+    ``among``: see ``among_of``."""
+    falls = _falls(sort, before)
+    end = None if among is None else _stretch_end(among, falls, before or after)
+    if end is not None:
+        rows = rows.filter(**{f"pk__{'gte' if falls else 'lte'}": end})
     find = _by_figure if sort in FIGURES else _by_time
     found, next_, previous = find(rows, sort, after, before, size)
+    partial = end is not None and sort not in FIGURES and len(found) < size
+    if partial:
+        next_, previous = (end, previous) if before is None else (next_, end)
     unseen = unseen_by(caller, [row.pk for row in found])
     if telling or sort in ("sure", "unsure"):
         found = [row for row in found if row.pk not in unseen]
@@ -127,7 +154,21 @@ def decision_page(
     shown = [
         Row(row, names.get(row.use_case_id, row.use_case_id), row.pk in unseen) for row in found
     ]
-    return DecisionPage(shown, next_, previous)
+    return DecisionPage(shown, next_, previous, partial)
+
+
+def _falls(sort: str, before: UUID | None) -> bool:
+    """Whether a page is read from the newest on."""
+    return sort in FIGURES or (sort == "newest") != (before is not None)
+
+
+def _stretch_end(among: QuerySet[Decision], falls: bool, start: UUID | None) -> UUID | None:
+    """The last id of the stretch that begins at ``start``; None where it reaches the end of all."""
+    if start is not None:
+        among = among.filter(**{f"pk__{'lt' if falls else 'gt'}": start})
+    ordered = among.order_by("-pk" if falls else "pk").values_list("pk", flat=True)
+    found: UUID | None = ordered[STRETCH - 1 : STRETCH].first()
+    return found
 
 
 _Found = tuple[list[Decision], UUID | None, UUID | None]
@@ -138,7 +179,7 @@ def _by_time(
 ) -> _Found:
     """By id: ids are ordered by time."""
     rows = rows.select_related("model_version__system")
-    falling = (sort == "newest") != (before is not None)
+    falling = _falls(sort, before)
     start = before or after
     if start is not None:
         rows = rows.filter(**{f"pk__{'lt' if falling else 'gt'}": start})

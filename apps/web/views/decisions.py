@@ -36,9 +36,11 @@ from apps.web.decisions.content import content_of, final_shown
 from apps.web.decisions.forms import NARROWING, DecisionFilter
 from apps.web.decisions.listing import (
     MOST_CSV,
+    STRETCH,
     TELLING,
     WINDOW,
     DecisionPage,
+    among_of,
     csv_of,
     decision_page,
     matching,
@@ -83,6 +85,7 @@ def decisions(request: PageRequest) -> HttpResponse:
             after=wanted["after"],
             before=wanted["before"],
             telling=_telling(wanted),
+            among=among_of(request.caller, wanted),
         )
     context = {
         "form": form,
@@ -93,6 +96,7 @@ def decisions(request: PageRequest) -> HttpResponse:
         "views": saved.views_of(request.user),
         "query": _query_of(request.GET),
         "window": WINDOW,
+        "stretch": STRETCH,
         "most_csv": MOST_CSV,
     }
     return render(request, "web/decisions/list.html", context)

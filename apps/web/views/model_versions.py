@@ -86,6 +86,8 @@ def model_version_state(request: PageRequest, key: UUID) -> HttpResponse:
         )
     except REFUSED as refused:
         return _shown(request, version_for(key), refused=refused)
-    words = "is withdrawn: its next output is blocked" if status == "withdrawn" else "is in use again"
+    words = (
+        "is withdrawn: its next output is blocked" if status == "withdrawn" else "is in use again"
+    )
     messages.success(request, f"{held} {words}.")
     return HttpResponseRedirect(reverse("model_version", args=[key]))

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.common.commands import PlatformCommand
-from apps.common.errors import BadInput, NotFound
+from apps.common.errors import BadInput, Conflict, NotFound
+from apps.metrics.code_version import code_version
 from apps.metrics.models import Report
 from apps.metrics.recomputing import Recomputed, report_recompute, report_recompute_from_rows
 
@@ -29,7 +30,13 @@ class Command(PlatformCommand):
     def run(self, **options: Any) -> Any:
         report = _report(options["report"])
         from_rows = options["from_rows"]
-        found = report_recompute_from_rows(report) if from_rows else report_recompute(report)
+        try:
+            found = report_recompute_from_rows(report) if from_rows else report_recompute(report)
+        except ValueError as fault:
+            raise Conflict(
+                f"report {report.pk}, made by {report.code_version}, cannot be made again by "
+                f"{code_version()}: {fault}"
+            ) from fault
         self.exit_code = 0 if found.same else 1
         document = asdict(found)
         del document["result"]
