@@ -78,7 +78,6 @@ def template(theme: str) -> go.layout.Template:
                 "y": -0.18,
                 "yanchor": "top",
                 "x": 0,
-                "xref": "container",  # the whole width, beside long names on the axis too
                 "font": {"color": look.ink},
             },
             "hoverlabel": {

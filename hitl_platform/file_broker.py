@@ -15,7 +15,7 @@ from kombu.transport import TRANSPORT_ALIASES, filesystem
 from kombu.utils.json import dumps
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]
+class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
         """Write under a name that no queue looks for, then rename: readers see all or nothing."""
         folder, key = Path(self.data_folder_out), uuid4()
@@ -24,7 +24,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
         draft.replace(folder / f"{round(monotonic() * 1000)}_{key}.{queue}.msg")
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc]
+class Transport(filesystem.Transport):
     Channel = Channel
 
 

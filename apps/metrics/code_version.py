@@ -14,6 +14,7 @@ FOLDERS: Final = (
     "apps/metrics/cells",
     "apps/metrics/domain",
     "apps/metrics/kinds",
+    "apps/policies/domain",
     "apps/reviews/domain",
 )
 LIBRARIES: Final = ("fairlearn", "numpy", "pandas", "scikit-learn", "scipy")

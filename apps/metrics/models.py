@@ -164,6 +164,11 @@ class ReportSchedule(TrackedModel):
     kinds = StoredJSONField()
     starts_on = models.DateField()
     active = models.BooleanField(default=True)
+    asked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When it last began: a run due before cannot have been missed.",
+    )
     history = TrackedHistory()
 
     def __str__(self) -> str:

@@ -74,7 +74,8 @@ def report_schedule_add(
         held = use_case_lock(found.slug)
         if ReportSchedule.objects.filter(use_case=held).exists():
             raise Conflict(f"{held.slug} has a schedule of reports: change that one")
-        return _save(ReportSchedule(use_case=held), given, caller.actor, reason)
+        made = ReportSchedule(use_case=held, asked_at=timezone.now())
+        return _save(made, given, caller.actor, reason)
 
 
 def report_schedule_change(
@@ -91,8 +92,10 @@ def report_schedule_change(
     with transaction.atomic():
         held = schedule_of(found.slug, lock=True)
         asked = {**{name: getattr(held, name) for name in FIELDS}, **changes}
-        if _asks_for_more(held, asked) and asked["starts_on"] == held.starts_on:
-            asked["starts_on"] = next_day(held, timezone.now())
+        if _asks_for_more(held, asked):
+            held.asked_at = timezone.now()
+            if asked["starts_on"] == held.starts_on:
+                asked["starts_on"] = next_day(held, held.asked_at)
         return _save(held, asked, caller.actor, reason)
 
 
@@ -183,7 +186,8 @@ def runs_due(now: datetime) -> list[DueRun]:
 def missed_runs(now: datetime, slugs: Collection[str] | None = None) -> list[DueRun]:
     """What should have been made and was not, the newest first; of the last 60 runs of a schedule.
 
-    The newest run counts as missed two hours after it was due. ``slugs``: of these use cases.
+    A run counts as missed two hours after it was due, and after it was asked for. ``slugs``: of
+    these use cases.
     """
     rows: Any = ReportSchedule.objects.filter(active=True).order_by("use_case")
     schedules = list(rows if slugs is None else rows.filter(use_case__in=list(slugs)))
@@ -195,7 +199,8 @@ def missed_of(schedules: Sequence[ReportSchedule], now: datetime) -> list[DueRun
     made = _made(schedules, now)
     found: list[DueRun] = []
     for schedule in schedules:
-        late = [day for day in days_due(schedule, now) if now >= midnight(day) + GRACE]
+        begun = schedule.asked_at or midnight(schedule.starts_on)
+        late = [day for day in days_due(schedule, now) if now >= max(midnight(day), begun) + GRACE]
         found += _not_made(schedule, late if schedule.active else [], made)
     return sorted(found, key=lambda run: (-run.day.toordinal(), run.use_case, run.kind))
 

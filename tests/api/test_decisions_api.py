@@ -112,7 +112,7 @@ def test_a_single_decision_costs_few_trips_to_the_database(sender: ApiClient) ->
     post(sender, body("first"))
     with CaptureQueriesContext(connection) as queries:
         assert post(sender, body("a")).json()["status"] == "released"
-    assert len(queries) <= 12, [query["sql"][:80] for query in queries]
+    assert len(queries) <= 13, [query["sql"][:80] for query in queries]
 
 
 def test_the_first_answer_outlasts_a_new_routing(sender: ApiClient) -> None:

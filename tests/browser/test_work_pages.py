@@ -203,6 +203,7 @@ def fill_stop(page: Any) -> Any:
 def fill_mandate(page: Any) -> Any:
     page.get_by_role("button", name="Add a test").click()
     page.get_by_label("What is tested").select_option("amount")
+    expect(page.get_by_label("How it is compared")).to_have_value("<")  # the row is drawn anew
     page.get_by_label("Value").fill("17.5")
     return page.get_by_label("Reason")
 

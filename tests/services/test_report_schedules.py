@@ -175,7 +175,19 @@ def test_days_on_which_it_was_paused_were_not_missed() -> None:
     since(5, kinds=["accuracy"], active=False)
     held = change(active=True)
     assert held.starts_on == today()
-    assert [run.day for run in missed_runs(later(0, 3))] == [held.starts_on]
+    days = [run.day for run in missed_runs(later(1, 3))]
+    assert days == [today() + timedelta(days=1), today()]
+
+
+def test_what_was_asked_for_a_moment_ago_is_not_missed_yet() -> None:
+    define()
+    held = schedule(kinds=["accuracy"])
+    now = held.asked_at
+    assert missed_runs(now) == []
+    assert missed_runs(now + timedelta(minutes=119)) == []
+    assert (today() in {run.day for run in missed_runs(now + timedelta(minutes=121))}) is True
+    change(kinds=["accuracy", "bias"])
+    assert missed_runs(timezone.now() + timedelta(minutes=119)) == []
 
 
 def test_less_than_before_keeps_the_days_that_were_missed_since_it_began() -> None:

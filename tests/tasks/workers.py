@@ -61,8 +61,8 @@ def environment(folder: Path, broker: str) -> dict[str, str]:
     }
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Wait for ``condition``; fail with ``what`` when the time is up."""
+def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    """Wait for ``condition``; fail with ``what`` when the time is up. The machine may be busy."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

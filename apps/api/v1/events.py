@@ -55,7 +55,7 @@ class EventsView(ApiView):
         hidden, closed = hidden_from(caller, told_of), closed_to(caller, told_of)
         open_ones = [event for event in found if event.decision not in closed]
         results = [_document(event, event.decision in hidden) for event in open_ones]
-        seen = found[-1].seq if found else query.after
+        seen = found[-1].seq or query.after if found else query.after
         whole = len(found) < query.limit
         return EventsDocument(next=max(seen, last) if whole else seen, results=results)
 

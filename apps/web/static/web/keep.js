@@ -53,6 +53,7 @@
     away.addEventListener("click", () => { drop(key); location.reload(); });
     note.append(away);
     form.before(note);
+    for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   };
 
   document.addEventListener("DOMContentLoaded", () => {
