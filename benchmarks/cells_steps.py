@@ -74,7 +74,8 @@ def write(first: str, count: str, per_day: str, slug: str = SLUG) -> dict[str, A
     step, begin = 86_400 / int(per_day), datetime.fromisoformat(START)
     number = int(first)
     if slug == FEW:  # numbers of its own on the same days
-        begin, number = begin - FEW_FROM * timedelta(seconds=step), FEW_FROM + number
+        # a second into the first day, lest rounding puts the first one before it
+        begin, number = begin - timedelta(seconds=FEW_FROM * step - 1), FEW_FROM + number
     values = {
         "version": str(version.pk),
         "use_cases": [slug],

@@ -221,7 +221,8 @@ def _made(schedules: Sequence[ReportSchedule], now: datetime) -> set[DueRun]:
     rows = Report.objects.filter(
         use_case__in=[one.use_case_id for one in schedules], scheduled_for__gte=min(days)
     )
-    return {DueRun(*row) for row in rows.values_list("use_case_id", "kind", "scheduled_for")}
+    made = rows.values_list("use_case_id", "kind", "scheduled_for")
+    return {DueRun(slug, kind, day) for slug, kind, day in made if day is not None}
 
 
 def _not_made(

@@ -124,8 +124,8 @@ def _recommended(best: Document, now: Document, n: int, currency: str) -> Any:
     worse = [
         words
         for words, falls in (
-            ("less accurate", best["accuracy_single"] < now["accuracy_single"]),
-            ("dearer", float(best["cost"]) > float(now["cost"])),
+            ("less accurate", _below(best["accuracy_single"], now["accuracy_single"])),
+            ("dearer", _below(now["cost"], best["cost"])),
         )
         if falls
     ]
@@ -133,6 +133,11 @@ def _recommended(best: Document, now: Document, n: int, currency: str) -> Any:
     if worse:
         head = f"For the goal of {best['goal']} alone; {' and '.join(worse)} than now."
     return verdict(head, body, "warn" if worse else "good")
+
+
+def _below(one: Any, other: Any) -> bool:
+    """Whether a figure is smaller than another; not where one of them is not known."""
+    return one is not None and other is not None and float(one) < float(other)
 
 
 def _what(best: Document) -> str:

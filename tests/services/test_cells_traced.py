@@ -197,3 +197,16 @@ def test_of_late_seals_all_count_and_overlaps_count_once() -> None:
     assert found["decisions_with_breaches"] == 3
     assert found["handled_as_demanded"]["value"] == 5 / 8
     assert (found["by_kind"]["unsealed"]["n"], found["total"]) == (3, 5)
+
+
+def test_late_seals_beyond_the_listed_ones_never_count_more_than_there_are() -> None:
+    use_case = gate()
+    taken = send(use_case, body("a"), body("b"))
+    for one in taken:
+        made = Decision.objects.get(pk=one.id)
+        made.lane = "review"
+        made.save(actor=ACTOR, reason="as if it had waited")
+    # both have exceptions and wait for their seal, of which the list holds one
+    late = {"n": 2, "first": [[str(taken[0].id), "waits"]]}
+    found = report(read_cells(use_case, Window()), {"trail": {}, "unsealed": late})
+    assert (found["decisions_with_breaches"], found["handled_as_demanded"]["value"]) == (2, 0.0)

@@ -28,6 +28,7 @@ from apps.api.v1.lookups import use_case_for
 from apps.api.v1.reports import KindName
 from apps.metrics import schedules
 from apps.metrics.models import ReportSchedule
+from apps.metrics.reports import KINDS
 
 Kinds = Annotated[list[KindName], Field(min_length=1, max_length=7)]
 
@@ -60,7 +61,7 @@ class ReportScheduleAddition(Body):
     use_case: Slug
     every_days: StrictInt = Field(1, description="1 to 366.")
     window_days: StrictInt = Field(30, description="Days that each report looks back: 1 to 3660.")
-    kinds: Kinds = Field(default_factory=lambda: list(schedules.KINDS))
+    kinds: Kinds = Field(default_factory=lambda: list(KINDS))
     starts_on: Day | None = Field(None, description="The first day, in UTC; null: today.")
     active: Flag = True
     reason: OptionalReason = ""

@@ -55,7 +55,7 @@ def by_target(found: list[Reference]) -> dict[str, list[Reference]]:
 
 def _of(model: type[models.Model]) -> Iterator[Reference]:
     for field in model._meta.local_concrete_fields:
-        if isinstance(field, models.ForeignKey) and not field.db_constraint:
+        if isinstance(field, models.ForeignKey) and not getattr(field, "db_constraint", True):
             target = field.target_field
             yield Reference(
                 model._meta.db_table,

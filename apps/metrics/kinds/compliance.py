@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Final
 
 from apps.metrics.domain.compliance import KINDS, Breach, Counts, compliance_report, counted
@@ -36,7 +37,9 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     kind = Counter({"unsealed": late["n"]}) if late["n"] else Counter[str]()
     lanes = cells.table("flow", "counts")
     decisions = count_of(lanes, "lane").n
-    found = compliance_report(decisions, [*breaches, *first], counts + Counts(fresh, kind, kind))
+    whole = counts + Counts(fresh, kind, kind)
+    whole = replace(whole, affected=min(whole.affected, decisions))
+    found = compliance_report(decisions, [*breaches, *first], whole)
     again = {shown: count_of(lanes, "traced", how).n for how, shown in TRACED.items()}
     unasked = {} if sum(again.values()) == decisions else {"untraceable": KINDS["untraceable"]}
     return found | {

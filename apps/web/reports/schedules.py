@@ -14,6 +14,7 @@ from apps.accounts.callers import Caller
 from apps.common.errors import NotFound
 from apps.metrics import schedules
 from apps.metrics.models import ReportSchedule
+from apps.metrics.reports import KINDS
 from apps.web.desk.team_forms import reason_field
 
 PAGE: Final = 50
@@ -61,9 +62,9 @@ class ScheduleForm(forms.Form):
     reason = reason_field()
     kinds = forms.MultipleChoiceField(
         label="Reports",
-        choices=[(kind, kind) for kind in schedules.KINDS],
+        choices=[(kind, kind) for kind in KINDS],
         widget=forms.CheckboxSelectMultiple,
-        initial=list(schedules.KINDS),
+        initial=list(KINDS),
     )
 
     def __init__(self, *args: Any, names: Mapping[str, str] | None, **kwargs: Any) -> None:

@@ -60,9 +60,9 @@
     if (location.pathname.startsWith("/accounts/")) return;
     const arrived = read(sent);
     if (arrived) {
-      const again = document.querySelector("[data-keep]");
+      const again = [...document.querySelectorAll("[data-keep]")].some((form) => keyOf(form) === arrived);
       const done = document.querySelector(".messages .success");
-      if (done || !again || keyOf(again) !== arrived) drop(arrived);
+      if (done || !again) drop(arrived);
       drop(sent);
     }
     for (const form of document.querySelectorAll("form[data-keep]")) {
