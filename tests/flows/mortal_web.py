@@ -38,11 +38,12 @@ def mortal(owner: Any, name: str, *, before: str = "", after: str = "") -> None:
 
 def put_deaths() -> None:
     from apps.api.v1 import batches
-    from apps.workflow import batch
+    from apps.workflow import batch, recording
     from apps.workflow.recording import Recorder
 
     mortal(Recorder, "write", before="routed")
-    mortal(Recorder, "_write_tasks", before="half written")
+    # the decisions and their history are written, their content is not
+    mortal(recording, "insert_prepared", before="half written")
     mortal(batch, "read_stop_again", after="uncommitted")
     mortal(batches, "take_batch", after="committed")
 

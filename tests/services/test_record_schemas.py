@@ -12,6 +12,7 @@ from django.db import connection, models
 
 from apps.audit import record_schemas, sealing, sources, triggers
 from apps.audit.apps import make_room_for_remakes
+from apps.audit.checks import triggers_are_in_place
 from apps.audit.models import Leaf
 from apps.audit.record_schemas import Schema, SchemaBook, next_schema, register_schemas, schema_book
 from apps.common.errors import LedgerBroken
@@ -165,10 +166,7 @@ def test_every_source_has_a_schema_that_fits_and_no_two_sources_share_a_type() -
 
 def test_a_table_remake_loses_the_triggers_and_migrate_puts_them_back() -> None:
     """On SQLite an altered column remakes its table; the check names what is missing."""
-    if connection.vendor == "postgresql":
-        alter(f"DROP TRIGGER hitl_append_only ON {HISTORY}")
-    else:
-        remake_history_table()
+    take_a_trigger_away()
     faults = triggers.faults(connection)
     assert HISTORY in {table for table, _ in faults}
     with pytest.raises(SystemCheckError, match=r"audit\.E005"):
@@ -176,6 +174,22 @@ def test_a_table_remake_loses_the_triggers_and_migrate_puts_them_back() -> None:
     reinstall()
     assert triggers.faults(connection) == []
     call_command("check", databases=["default"])
+
+
+def test_what_a_newer_version_adds_does_not_keep_it_from_being_migrated() -> None:
+    """New triggers come with a migration: before it they are missing, and migrate is what adds them."""
+    take_a_trigger_away()
+    assert [fault.id for fault in triggers_are_in_place(databases=["default"])][:1] == ["audit.E005"]
+    with databases.owner_cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'audit'")
+    assert triggers_are_in_place(databases=["default"]) == []
+
+
+def take_a_trigger_away() -> None:
+    if connection.vendor == "postgresql":
+        alter(f"DROP TRIGGER hitl_append_only ON {HISTORY}")
+    else:
+        remake_history_table()
 
 
 def remake_history_table() -> None:
