@@ -26,7 +26,7 @@ class Runs:
     (sum of SPAN,), 0 where there is no row."""
 
     heads: Table
-    counts: Ints
+    counts: Ints  # of any width
 
 
 def along(table: Table, axis: str) -> Table:
@@ -97,5 +97,5 @@ def rows_of(runs: Runs, axis: str) -> Table:
     }
     numbers: dict[str, Numbers] = {name: np.repeat(runs.heads.ints(name), each) for name in whole}
     numbers[axis] = places + np.repeat(low - (ends - span), each)
-    numbers[N] = runs.counts[places]
+    numbers[N] = runs.counts[places].astype(np.int64)
     return Table(texts, numbers, len(places))

@@ -155,9 +155,14 @@ class _Reader:
     def __init__(self, plain: bytes) -> None:
         self._plain, self._at = plain, 0
 
-    def column(self, kind: str, rows: int) -> Numbers:
+    def narrow(self, kind: str, rows: int) -> Any:
+        """A column at the width it was written with."""
         values = np.frombuffer(self._plain, dtype=kind, count=rows, offset=self._at)
         self._at += values.nbytes
+        return values
+
+    def column(self, kind: str, rows: int) -> Numbers:
+        values = self.narrow(kind, rows)
         wide: Any = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
         return wide  # type: ignore[no-any-return]
 
@@ -167,8 +172,7 @@ def _table(head: Mapping[str, Any], reader: _Reader) -> Table:
         return _columns(head, reader)
     heads = _columns(head["runs"], reader)
     size, kind = head["counts"]
-    counts: Any = reader.column(kind, size)
-    rows = rows_of(Runs(heads, counts), head["axis"])
+    rows = rows_of(Runs(heads, reader.narrow(kind, size)), head["axis"])
     sums = _columns(head, reader)
     return Table(rows.texts, {**rows.numbers, **sums.numbers}, rows.length)
 
