@@ -198,7 +198,7 @@ def raw_copy(count: str) -> dict[str, Any]:
     )
     d, h, p = (model._meta.db_table for model in models.values())
     rows = (
-        f"SELECT {columns} FROM (SELECT * FROM {d} ORDER BY id LIMIT {int(count)}) d "  # noqa: S608
+        f"SELECT {columns} FROM (SELECT * FROM {d} ORDER BY id LIMIT {int(count)}) d "
         f"JOIN {h} h ON h.id = d.id AND h.history_type = '+' JOIN {p} p ON p.decision = d.id"
     )
     with connection.cursor() as cursor:

@@ -179,7 +179,9 @@ def test_a_table_remake_loses_the_triggers_and_migrate_puts_them_back() -> None:
 def test_what_a_newer_version_adds_does_not_keep_it_from_being_migrated() -> None:
     """New triggers come with a migration: before it they are missing, and migrate is what adds them."""
     take_a_trigger_away()
-    assert [fault.id for fault in triggers_are_in_place(databases=["default"])][:1] == ["audit.E005"]
+    assert [fault.id for fault in triggers_are_in_place(databases=["default"])][:1] == [
+        "audit.E005"
+    ]
     with databases.owner_cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'audit'")
     assert triggers_are_in_place(databases=["default"]) == []
