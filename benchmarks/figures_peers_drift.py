@@ -43,7 +43,7 @@ def stored_features() -> dict[str, Any]:
     use_case = UseCase.objects.get(pk=SLUG)
     profile = newest_profile(use_case)
     assert profile is not None
-    cells = read_cells(use_case, Window(), ["features"], refresh=False)
+    cells = read_cells(use_case, Window(), ["features"], refresh=False, rolled=["features"])
     return dict(features_of(cells, profile.document))
 
 

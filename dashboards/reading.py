@@ -90,6 +90,9 @@ class Narrowed:
         for day, table in self._cells.each_day(family, name):
             yield day, self._narrow(table)
 
+    def added_up(self, family: str, name: str) -> Iterator[Table]:
+        return map(self._narrow, self._cells.added_up(family, name))
+
     def _narrow(self, table: Table) -> Table:
         mask: Mask = np.ones(table.length, dtype=bool)
         for column, value in self._wanted.items():
@@ -155,7 +158,8 @@ def _made(
     use_case: UseCase, window: Window, kinds: Sequence[str], version: str, group: str
 ) -> Documents:
     families = {"outcome", *(one for kind in kinds for one in KINDS[kind].families)}
-    whole: Any = Kept(read_cells(use_case, window, sorted(families), refresh=False))
+    rolled = {one for kind in kinds for one in KINDS[kind].rolled}
+    whole: Any = Kept(read_cells(use_case, window, sorted(families), refresh=False, rolled=rolled))
     narrowed: Any = Narrowed(whole, version, group) if version or group else whole
     made: Documents = {}
     for kind in kinds:

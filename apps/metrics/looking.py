@@ -29,7 +29,10 @@ class Looks:
         """One report. Raises: KeyError: there is no such kind."""
         key = (kind, window)
         if key not in self._made:
-            cells = read_cells(self.use_case, window, KINDS[kind].families, refresh=not self._made)
+            made, fresh = KINDS[kind], not self._made
+            cells = read_cells(
+                self.use_case, window, made.families, refresh=fresh, rolled=made.rolled
+            )
             facts = facts_of(kind, self.use_case, window, cells, self.now)
             reference = reference_cells(self.use_case, kind, facts)
             self._made[key] = figures_of(kind, cells, facts, reference)

@@ -58,6 +58,27 @@ class DayCells(models.Model):
         return f"{self.use_case_id} {self.day} {self.family}"
 
 
+class RunningCells(models.Model):
+    """A month's cells of one family added up to and with a day: what many days are read from. Made
+    from DayCells, again wherever ``of`` does not fit them; nothing rests on it."""
+
+    use_case = _use_case()
+    day = models.DateField()
+    family = models.CharField(max_length=12)
+    of = models.CharField(max_length=64, help_text="Hash of the days and cells that went in.")
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["use_case", "day", "family"], name="one_running_row_a_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.use_case_id} to {self.day} {self.family}"
+
+
 class DirtyDay(models.Model):
     """A day whose cells no longer say what its rows say. The row is the task; a message a nudge."""
 

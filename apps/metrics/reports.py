@@ -81,7 +81,7 @@ def report_run(
     window = checked_window(window or Window())
     made = KINDS[kind]
     head = ledger.head()
-    cells = read_cells(use_case, window, made.families, refresh=refresh)
+    cells = read_cells(use_case, window, made.families, refresh=refresh, rolled=made.rolled)
     facts = facts_of(kind, use_case, window, cells, timezone.now())
     reference = reference_cells(use_case, kind, facts)
     report = Report(

@@ -106,7 +106,7 @@ def _people(caller: Caller, text: str) -> list[Hit]:
             "Person",
             one.name,
             one.username,
-            f"{reverse('people')}?q={one.username}",
+            reverse("person", args=[one.pk]),
             exact=text.lower() in (one.username.lower(), one.name.lower()),
         )
         for one in rows.order_by("name")[:MOST]

@@ -553,7 +553,8 @@ def test_search_opens_what_it_finds_exactly_and_lists_the_rest(
 ) -> None:
     client = signed_in("administrator")
     assert client.get("/search/?q=loan-approval")["Location"] == "/use-cases/loan-approval/"
-    assert client.get("/search/?q=SOMEONE")["Location"] == "/people/?q=someone"
+    someone = User.objects.get(username="someone")
+    assert client.get("/search/?q=SOMEONE")["Location"] == f"/people/{someone.pk}/"
     assert client.get("/search/?q=0")["Location"] == "/audit/0/"
     hits = client.get("/search/?q=a").context["hits"]
     assert {hit.sort for hit in hits} == {"Use case"}

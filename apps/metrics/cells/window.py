@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from apps.metrics.cells.building import build
 from apps.metrics.cells.days import DAY, midnight
 from apps.metrics.cells.families import EARLIER, GROUP, empty, shape_of
 from apps.metrics.cells.refreshing import cells_refresh
+from apps.metrics.cells.running import Stretch, stretches
 from apps.metrics.cells.storing import Packed, keep_blobs, packed
 from apps.metrics.domain.packing import unpack
 from apps.metrics.domain.tables import NONE, Ints, Table, Text, concat
@@ -30,7 +31,8 @@ class WindowCells:
 
     ``used``: rows of [day, family, hash], by which ``cells_of`` reads the same again; ``whole``:
     family -> day -> its tables by name; ``edges``: what is packed of the days at the window's ends
-    and may not be stored yet (see ``cells_keep``).
+    and may not be stored yet (see ``cells_keep``); ``sums``: of the families that were asked for
+    so, the whole days by month instead (see ``added_up``).
     """
 
     use_case: UseCase
@@ -38,6 +40,7 @@ class WindowCells:
     used: list[list[str]]
     whole: Mapping[str, Mapping[date, Tables]]
     edges: Sequence[Packed] = field(default=())
+    sums: Mapping[str, Sequence[Stretch]] = field(default_factory=dict)
     _read: dict[tuple[str, str], dict[date, Table]] = field(init=False, default_factory=dict)
     _joined: dict[tuple[str, str], Table] = field(init=False, default_factory=dict)
 
@@ -86,6 +89,17 @@ class WindowCells:
             kept = name if name in tables else EARLIER.get((family, name), name)
             yield day, self._fitted(tables.get(kept, nothing), nothing)
 
+    def added_up(self, family: str, name: str) -> Iterator[Table]:
+        """Tables of whole numbers that add up to one of the window, and of floats in the order of
+        the days: a few for each month where ``sums`` has the family, else one a day."""
+        months = self.sums.get(family, ())
+        begin = months[0].begin if months else date.max
+        days = list(self.each_day(family, name))
+        yield from (table for day, table in days if day < begin)
+        for month in months:
+            yield from month.tables(name)
+        yield from (table for day, table in days if day >= begin)
+
     def _family(self, family: str) -> Mapping[date, Tables]:
         if family not in self.whole:
             raise ValueError(f"family={family!r} was not read; read were {sorted(self.whole)}")
@@ -119,19 +133,26 @@ def _lacking(column: str) -> str:
 
 
 def read_cells(
-    use_case: UseCase, window: Window, families: Iterable[str] = FAMILIES, *, refresh: bool = True
+    use_case: UseCase,
+    window: Window,
+    families: Iterable[str] = FAMILIES,
+    *,
+    refresh: bool = True,
+    rolled: Collection[str] = (),
 ) -> WindowCells:
     """The cells of a window of a use case; days that have changed are counted again before.
 
     Parameters: ``window``: decisions with begin <= time < end, by decided_at; ``families``;
-    ``refresh``: False reads what is stored as it is.
+    ``refresh``: False reads what is stored as it is; ``rolled``: the families among them that are
+    only added up (see ``WindowCells.added_up``).
     Raises: ValueError: there is no such family.
     """
     chosen = _chosen(families)
     if refresh:
         cells_refresh(use_case)
     first, last, partial = _days_of(window)
-    rows = DayCells.objects.filter(use_case=use_case, family__in=chosen)
+    daily = [family for family in chosen if family not in rolled]
+    rows = DayCells.objects.filter(use_case=use_case, family__in=daily)
     if first is not None:
         rows = rows.filter(day__gte=first)
     if last is not None:
@@ -143,7 +164,18 @@ def read_cells(
         )
     ]
     edges = [one for begin, end in partial for one in _edge(use_case, begin, end, chosen)]
-    return _window_cells(use_case, [*found, *edges], chosen, edges)
+    cells = _window_cells(use_case, [*found, *edges], chosen, edges)
+    return _rolled(cells, rolled, first, last) if rolled else cells
+
+
+def _rolled(
+    cells: WindowCells, families: Collection[str], first: date | None, last: date | None
+) -> WindowCells:
+    sums, used = {}, list(cells.used)
+    for family in families:
+        sums[family], days = stretches(cells.use_case, family, first, last)
+        used += [[day.isoformat(), family, key] for day, key in days]
+    return replace(cells, used=sorted(used), sums=sums)
 
 
 def _chosen(families: Iterable[str]) -> list[str]:

@@ -19,17 +19,18 @@ from apps.metrics.kinds import (
 class Kind(NamedTuple):
     """A kind: its ``report`` from cells and facts, the ``families`` of the window's cells, and those
     of the ``reference``, where it is compared with one: the report then takes it as a third
-    argument."""
+    argument; ``rolled``: the families that it only adds up."""
 
     report: Callable[..., dict[str, Any]]
     families: tuple[str, ...]
     reference: tuple[str, ...] = ()
+    rolled: tuple[str, ...] = ()
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "accuracy": Kind(accuracy.report, accuracy.FAMILIES),
     "bias": Kind(bias.report, bias.FAMILIES),
-    "drift": Kind(drift.report, drift.FAMILIES, drift.REFERENCE_FAMILIES),
+    "drift": Kind(drift.report, drift.FAMILIES, drift.REFERENCE_FAMILIES, drift.ROLLED),
     "reviewers": Kind(reviewers.report, reviewers.FAMILIES),
     "operations": Kind(operations.report, operations.FAMILIES),
     "compliance": Kind(compliance.report, compliance.FAMILIES),

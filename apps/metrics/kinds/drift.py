@@ -26,6 +26,7 @@ from apps.metrics.kinds.reading import UNKNOWN, Cells, Facts, counted, periods
 
 FAMILIES: Final = ("features", "confidence")
 REFERENCE_FAMILIES: Final = ("confidence",)
+ROLLED: Final = ("features",)
 LEVELS: Final = 10_001
 OUTCOMES: Final = (UNKNOWN, 0, 1)  # whether an output was right
 NO_OUTCOME: Final = "no decision of the window has an outcome and an output"
@@ -98,13 +99,13 @@ def described(facts: Facts, reference: Reference | None) -> dict[str, Any]:
 def features_of(cells: Cells, document: Mapping[str, Any]) -> dict[str, Feature]:
     """Each feature's counts in both windows, on the edges that the profile froze."""
     return {
-        name: feature_of((table for _day, table in cells.each_day("features", name)), entry)
+        name: feature_of(cells.added_up("features", name), entry)
         for name, entry in sorted(document["features"].items())
     }
 
 
 def feature_of(tables: Iterable[Table], entry: Mapping[str, Any]) -> Feature:
-    """One feature: ``tables`` of the window's days, ``entry`` of the profile."""
+    """One feature: ``tables`` that add up to the window's, ``entry`` of the profile."""
     edges, frozen = edges_of(entry), reference_table(entry)
     if isinstance(edges, CategoryEdges):
         return CategoryFeature(edges, counts_of([frozen], edges), counts_of(tables, edges))

@@ -64,7 +64,7 @@ def warning_of(gain: Estimate, better: str | None) -> str | None:
         return f"Whether the team beats the better of the two cannot be told: {gain.why}."
     if gain.low > 0:
         return None
-    found = f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}], n = {gain.n:,}"
+    found = f"{gain.value:+z.4f} [{gain.low:+z.4f}, {gain.high:+z.4f}], n = {gain.n:,}"
     if gain.high < 0:
         return (
             f"The team does worse than {ALONE[better]}: its accuracy differs by {found}. "
