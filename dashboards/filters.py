@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from apps.accounts.callers import Caller
@@ -16,10 +18,11 @@ from apps.common.saving import refuse_unstorable
 from apps.metrics.domain.packing import unpack
 from apps.metrics.first_reading import Window
 from apps.metrics.models import DayCells
-from apps.registry.models import UseCase
+from apps.registry.models import ModelVersion, UseCase
 
 ACTION = "report.view"
 GROUP = "group:"
+MOMENT = "%Y-%m-%dT%H:%M"  # as the forms of pages read one
 DAYS = 90
 LOOKED_AT = 14  # days with decisions, whose versions and groups are offered
 LONGEST = 366 * 30
@@ -54,7 +57,7 @@ class Filter:
         return f"{self.begin:%d %b %Y} to {last:%d %b %Y} (UTC)"
 
     def query(self, **more: str) -> str:
-        """The address of the same view, or of another page about the same decisions."""
+        """The address of the same view, or of another dashboard's of the same decisions."""
         values = {
             "use_case": self.chosen,
             "version": self.version,
@@ -64,6 +67,30 @@ class Filter:
             **more,
         }
         return urlencode({name: value for name, value in values.items() if value})
+
+    def listed(self, **more: str) -> str:
+        """The query of the list of these decisions, which knows no groups, and whose moments are in
+        the reader's zone."""
+        begin, end = (
+            timezone.localtime(one).strftime(MOMENT)
+            for one in (self.window.begin, self.window.end)
+            if one is not None
+        )
+        values = {
+            "use_case": self.chosen,
+            "model_version": _number_of(self.version) if self.version else "",
+            "begin": begin,
+            "end": end,
+            **more,
+        }
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+def _number_of(version: str) -> str:
+    """The version's own part of "system version", either of which may hold spaces."""
+    known = ModelVersion.objects.annotate(name=Concat("system__name", Value(" "), "version"))
+    found = known.filter(name=version).values_list("version", flat=True).first()
+    return found or version
 
 
 def _midnight(day: date) -> datetime:

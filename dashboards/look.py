@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -53,6 +54,7 @@ THEMES: Final = {
 }
 
 
+@cache
 def template(theme: str) -> go.layout.Template:
     """The Plotly template of a theme."""
     look = THEMES[theme]
@@ -98,7 +100,5 @@ def by_time(figure: go.Figure) -> go.Figure:
 
 def blank(theme: str, height: int = 300) -> go.Figure:
     """A figure without a trace, in a theme's look."""
-    figure = go.Figure()
-    figure.update_layout(template=template(theme), height=height)
-    figure.update_layout(legend={"y": -LEGEND_BELOW / height})
-    return figure
+    legend = {"y": -LEGEND_BELOW / height}
+    return go.Figure(layout={"template": template(theme), "height": height, "legend": legend})

@@ -151,7 +151,7 @@ def note(text: str) -> html.P:
 
 def behind(wanted: Filter, text: str = "The decisions behind these figures", **more: str) -> html.P:
     """The way down to the decisions."""
-    return html.P(html.A(text, href=f"/decisions/?{wanted.query(**more)}"), className="note")
+    return html.P(html.A(text, href=f"/decisions/?{wanted.listed(**more)}"), className="note")
 
 
 def period(wanted: Filter) -> html.P:

@@ -139,7 +139,7 @@ def figures(
     version: str = "",
     group: str = "",
 ) -> Documents:
-    """The documents of some kinds of report, by kind; those of UNDIVIDED are of every model
+    """What is shown of some kinds of report, by kind; those of UNDIVIDED are of every model
     version and group.
 
     Made from the cells as they are stored: what changed since shows when the worker has counted
@@ -166,7 +166,7 @@ def _made(
         cells: Any = whole if kind in UNDIVIDED else narrowed
         facts = facts_of(kind, use_case, window, cells, timezone.now())
         reference = reference_cells(use_case, kind, facts)
-        made[kind] = figures_of(kind, cells, facts, reference)
+        made[kind] = figures_of(kind, cells, facts, reference, shown=True)
     return made
 
 

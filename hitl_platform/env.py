@@ -134,6 +134,8 @@ def _postgresql_database(parts: SplitResult) -> dict[str, Any]:
     except ValueError:  # its words would quote a password that holds a slash
         raise ValueError("the port is not a number up to 65535") from None
     options = dict(parse_qsl(parts.query))
+    # Compiling a page's query takes longer than answering it. What the URL says comes later, and wins.
+    options["options"] = f"-c jit=off {options.get('options', '')}".strip()
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,

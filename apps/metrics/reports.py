@@ -120,16 +120,25 @@ def reference_cells(use_case: UseCase, kind: str, facts: Facts) -> WindowCells |
 
 
 def figures_of(
-    kind: str, cells: WindowCells, facts: Facts, reference: WindowCells | None
+    kind: str,
+    cells: WindowCells,
+    facts: Facts,
+    reference: WindowCells | None,
+    *,
+    shown: bool = False,
 ) -> dict[str, Any]:
-    """The figures of a report: nothing but these arguments, and the profile they name, goes in."""
+    """The figures of a report: nothing but these arguments, and the profile they name, goes in.
+
+    ``shown``: those alone that people look at (see ``Kind``).
+    """
     made = KINDS[kind]
+    report = made.shown if shown and made.shown is not None else made.report
     if not made.reference:
-        return made.report(cells, facts)
+        return report(cells, facts)
     if reference is None:
-        return made.report(cells, facts, None)
+        return report(cells, facts, None)
     profile = ReferenceProfile.objects.get(pk=facts["profile"])
-    return made.report(cells, facts, Reference(profile.document, reference))
+    return report(cells, facts, Reference(profile.document, reference))
 
 
 # --- What is asked for ----------------------------------------------------------------------

@@ -89,8 +89,9 @@ class PersonState:
 
 def tasks_waiting(slugs: Collection[str] | None = None) -> QuerySet[ReviewTask]:
     """Open tasks, with what a list of them shows; by rank, or as the reader pages."""
-    related = ("decision__use_case",)
-    found: Any = ReviewTask.objects.filter(status="open").select_related(*related)
+    # a use case is read once, not with each of its tasks: its definition takes long to parse
+    found: Any = ReviewTask.objects.filter(status="open").select_related("decision")
+    found = found.prefetch_related("decision__use_case")
     rows: QuerySet[ReviewTask] = found if slugs is None else found.filter(use_case__in=slugs)
     return rows
 

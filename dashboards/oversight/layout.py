@@ -42,7 +42,8 @@ def draw(wanted: Filter, theme: str) -> Any:
     if missing is not None:
         return missing
     use_case = wanted.use_cases[0]
-    found = frontier_of(use_case, wanted.window, policy_standing(use_case), refresh=False)
+    standing = policy_standing(use_case)
+    found = frontier_of(use_case, wanted.window, standing, refresh=False, whole=False)
     if not found["n"]:
         return [period(wanted), empty("No decision in this period.", "Choose an earlier one.")]
     flow = of_filter(wanted, ["operations"])["operations"]

@@ -23,7 +23,7 @@ from apps.outcomes.services import outcome_record
 from apps.registry.models import UseCase
 from apps.web.decisions import listing
 from apps.web.models import SavedView
-from tests.services.desks import blind, case, decide, desk, opened, person
+from tests.services.desks import blind, case, decide, desk, opened, person, say
 from tests.services.gates import body, gate, policy_in_force, send
 
 pytestmark = pytest.mark.django_db
@@ -304,7 +304,9 @@ def test_a_case_that_waits_for_ones_own_blind_answer_says_nothing_of_the_ai(
     assert listed(client, "sort=unsure") == []
     row = next(csv.DictReader(io.StringIO(client.get("/decisions/decisions.csv").content.decode())))
     assert (row["external_id"], row["label"], row["confidence"], row["model"]) == ("a", "", "", "")
-    blind(rex, "approve")
+    revealed = blind(rex, "approve")
+    assert "deny" not in page_of(client, held).content.decode()  # the desk alone shows it meanwhile
+    say(rex, revealed, "confirm")
     assert "deny" in page_of(client, held).content.decode()
 
 

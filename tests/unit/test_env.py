@@ -113,13 +113,18 @@ def test_a_postgresql_url_is_taken_apart() -> None:
     assert entry["ENGINE"] == "django.db.backends.postgresql"
     assert (entry["USER"], entry["PASSWORD"]) == ("us@er", "p/w#")
     assert (entry["HOST"], entry["PORT"], entry["NAME"]) == ("db.example", "6432", "oversight")
-    assert entry["OPTIONS"] == {"sslmode": "require"}
+    assert entry["OPTIONS"] == {"sslmode": "require", "options": "-c jit=off"}
 
 
 def test_a_postgresql_url_may_name_a_socket_folder_and_nothing_else() -> None:
     entry = parse_database_url("postgres:///oversight?host=/run/postgresql")
     assert (entry["HOST"], entry["PORT"], entry["USER"]) == ("/run/postgresql", "", "")
-    assert entry["OPTIONS"] == {}
+    assert entry["OPTIONS"] == {"options": "-c jit=off"}
+
+
+def test_options_of_the_server_in_a_postgresql_url_come_last_and_win() -> None:
+    entry = parse_database_url("postgresql://db/oversight?options=-c%20jit%3Don")
+    assert entry["OPTIONS"] == {"options": "-c jit=off -c jit=on"}
 
 
 @pytest.mark.parametrize(

@@ -53,21 +53,32 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     left_out (attribute -> category -> reason, for New York's table).
     Returns: a JSON object; empty by attribute where the use case names none, and why.
     """
+    return _figures(cells, facts, whole=True)
+
+
+def shown(cells: Cells, facts: Facts) -> dict[str, Any]:
+    """The figures of ``report``, the same to the bit, without ``bootstrap``, and without fairlearn's
+    frames, which give the values that the counts give."""
+    return _figures(cells, facts, whole=False)
+
+
+def _figures(cells: Cells, facts: Facts, *, whole: bool) -> dict[str, Any]:
     labels = label_set(facts)
     outcome = cells.table("outcome")
     sides = {side: group_cells(outcome, column, labels.names) for side, column in SIDES.items()}
     found: dict[str, Any] = {
-        side: bias_report(one, labels.favourable, labels.event, facts["smallest"])
+        side: bias_report(one, labels.favourable, labels.event, facts["smallest"], judged=whole)
         for side, one in sides.items()
     }
     found["change"] = changes(found["ai"], found["final"])
     found["local_law_144"] = {
         side: law_tables(one, labels.favourable, facts["left_out"]) for side, one in sides.items()
     }
-    found["bootstrap"] = {
-        side: drawn_intervals(one, labels.favourable, labels.event, facts)
-        for side, one in sides.items()
-    }
+    if whole:
+        found["bootstrap"] = {
+            side: drawn_intervals(one, labels.favourable, labels.event, facts)
+            for side, one in sides.items()
+        }
     found["by_reviewer"] = by_reviewer(cells.table("reviews", "cells"), labels.favourable, facts)
     found["without_label"] = {side: without_label(outcome, SIDES[side]) for side in SIDES}
     found |= {"favourable": labels.favourable or None, "positive": labels.event or None}

@@ -44,12 +44,13 @@ def frontier_of(
     goal: str | None = None,
     bounds: Bounds | None = None,
     refresh: bool = True,
+    whole: bool = True,
 ) -> dict[str, Any]:
     """What 0 to 100 % review would have given in a window, and which point to take.
 
     ``looked``: the policy whose thresholds the audit rates start from and whose changed document is
     recommended; None: there is none, nothing is below a threshold. ``refresh``: days that changed
-    are counted again before.
+    are counted again before; ``whole``: False leaves out ``by_label`` and ``audit``.
     Raises: KeyError for a goal that is none of GOALS.
     """
     cells = read_cells(use_case, window, FAMILIES, refresh=refresh)
@@ -60,7 +61,7 @@ def frontier_of(
     found = frontier(levels_from(confidence, people, answers), prices, groups_from(groups, answers))
     human = single_human(people, answers).document()
     unanswered = int(confidence.ints("n")[silent(confidence)].sum())
-    return {
+    document: dict[str, Any] = {
         "use_case": use_case.slug,
         "from": written(window.begin),
         "to": written(window.end),
@@ -72,11 +73,13 @@ def frontier_of(
         "ai": found.ai.document(),
         "human": human | {"mean_by_case": found.human.value},
         "human_consensus": found.human_consensus.document(),
-        "by_label": _by_label(confidence, people, answers, prices, (goal, bounds)),
-        "audit": _audit(confidence, people, answers, prices, looked),
         "inputs": inputs_of(use_case, prices),
         "assumed": _assumed(found, unanswered, prices),
     }
+    if whole:
+        document["by_label"] = _by_label(confidence, people, answers, prices, (goal, bounds))
+        document["audit"] = _audit(confidence, people, answers, prices, looked)
+    return document
 
 
 def _recommended(

@@ -1,24 +1,21 @@
-"""The list of decisions: narrowed, sorted, in pages by cursor, and as a table to take away."""
+"""The list of decisions: narrowed, sorted, in pages by cursor."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 
 from apps.accounts.callers import Caller
 from apps.decisions.domain.lifecycle import Status
 from apps.decisions.models import Decision
-from apps.exports.domain.csv_view import write_csv
 from apps.web.decisions.access import listed_decisions, unseen_by, visible_decisions, visible_names
+from apps.web.decisions.periods import Period, by_day, of_period
 
 PAGE: Final = 50
-MOST_CSV: Final = 10_000
 # A part of an id, and an order by a figure, are looked for among so many of the newest: neither
 # has an index, which every decision would have to pay for on its way in.
 WINDOW: Final = 10_000
@@ -40,24 +37,24 @@ FIGURES: Final = {
 }
 # To find a case by one of these is to learn what the AI said of it.
 TELLING: Final = ("label", "model_version")
-CSV_COLUMNS: Final = (
-    "id",
-    "use_case",
+# What a row of the list reads: an object of all columns takes three times as long to make.
+SHOWN: Final = (
+    "use_case_id",
     "external_id",
-    "decided_at",
-    "arrived_at",
-    "model",
-    "model_version",
     "kind",
     "label",
     "confidence",
     "amount",
     "lane",
-    "would_be",
     "status",
     "final_label",
-    "reasons",
+    "final_commitment",
+    "decided_at",
+    "created_at",
+    "model_version__version",
+    "model_version__system__name",
 )
+ALWAYS: Final = Period()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +94,22 @@ def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
         "model_version__version": wanted.get("model_version"),
     }
     rows = listed_decisions(caller).filter(**{k: v for k, v in named.items() if v})
-    if wanted.get("begin") or wanted.get("end"):
-        rows = rows.annotate(day=Coalesce("decided_at", "created_at"))
-        rows = rows.filter(day__gte=wanted["begin"]) if wanted.get("begin") else rows
-        rows = rows.filter(day__lt=wanted["end"]) if wanted.get("end") else rows
+    period = period_of(wanted)
+    if period != ALWAYS:
+        rows = by_day(rows).filter(period.bounds())
     return _by_external_id(caller, rows, wanted["q"]) if wanted.get("q") else rows
 
 
+def period_of(wanted: Mapping[str, Any]) -> Period:
+    return Period(wanted.get("begin"), wanted.get("end"))
+
+
 def among_of(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision] | None:
-    """The decisions, in the order of an index, among which a page of ``matching`` is looked for
-    stretch by stretch; None where indexes find it, or a period bounds it."""
-    unserved = [name for name in UNSERVED if wanted.get(name)]
-    bounded = any(wanted.get(name) for name in ("begin", "end", "q"))
-    if not unserved or bounded or wanted.get("status") == Status.PENDING:
+    """The decisions among which a page of ``matching`` is looked for stretch by stretch; None where
+    indexes find it."""
+    served = wanted.get("q") or wanted.get("status") == Status.PENDING
+    unserved = any(wanted.get(name) for name in UNSERVED) or period_of(wanted) != ALWAYS
+    if served or not unserved:
         return None
     rows = visible_decisions(caller)
     return rows.filter(use_case_id=wanted["use_case"]) if wanted.get("use_case") else rows
@@ -134,19 +134,13 @@ def decision_page(
     before: UUID | None = None,
     telling: bool = False,
     among: QuerySet[Decision] | None = None,
+    period: Period = ALWAYS,
     size: int = PAGE,
 ) -> DecisionPage:
-    """One page of ``rows``. ``telling``: what they were narrowed by says what the AI said;
-    ``among``: see ``among_of``."""
-    falls = _falls(sort, before)
-    end = None if among is None else _stretch_end(among, falls, before or after)
-    if end is not None:
-        rows = rows.filter(**{f"pk__{'gte' if falls else 'lte'}": end})
+    """One page of ``rows``: by id, in a ``period`` by when they were decided. ``telling``: what they
+    were narrowed by says what the AI said; ``among``: see ``among_of``."""
     find = _by_figure if sort in FIGURES else _by_time
-    found, next_, previous = find(rows, sort, after, before, size)
-    partial = end is not None and sort not in FIGURES and len(found) < size
-    if partial:
-        next_, previous = (end, previous) if before is None else (next_, end)
+    found, next_, previous, partial = find(rows, sort, among, period, after, before, size)
     unseen = unseen_by(caller, [row.pk for row in found])
     if telling or sort in ("sure", "unsure"):
         found = [row for row in found if row.pk not in unseen]
@@ -171,37 +165,77 @@ def _stretch_end(among: QuerySet[Decision], falls: bool, start: UUID | None) -> 
     return found
 
 
-_Found = tuple[list[Decision], UUID | None, UUID | None]
+_Found = tuple[list[Decision], UUID | None, UUID | None, bool]
 
 
 def _by_time(
-    rows: QuerySet[Decision], sort: str, after: UUID | None, before: UUID | None, size: int
+    rows: QuerySet[Decision],
+    sort: str,
+    among: QuerySet[Decision] | None,
+    period: Period,
+    after: UUID | None,
+    before: UUID | None,
+    size: int,
 ) -> _Found:
-    """By id: ids are ordered by time."""
-    rows = rows.select_related("model_version__system")
-    falling = _falls(sort, before)
-    start = before or after
-    if start is not None:
-        rows = rows.filter(**{f"pk__{'lt' if falling else 'gt'}": start})
-    found = list(rows.order_by("-pk" if falling else "pk")[: size + 1])
+    rows = rows.select_related("model_version__system").only(*SHOWN)
+    falls, start = _falls(sort, before), before or after
+    find = _by_id if period == ALWAYS else _by_day
+    found, end = find(rows, among, period, start, falls, size + 1)
     more, found = len(found) > size, found[:size]
+    partial = end is not None and len(found) < size
     if before is not None:
         found.reverse()
-    if not found:
-        return [], None, None
-    has_next = more if before is None else True
-    has_previous = more if before is not None else after is not None
-    return found, found[-1].pk if has_next else None, found[0].pk if has_previous else None
+    first, last = (found[0].pk, found[-1].pk) if found else (None, None)
+    next_ = last if more or before is not None else None
+    previous = first if (more if before is not None else after is not None) else None
+    if partial:
+        next_, previous = (end, previous) if before is None else (next_, end)
+    return found, next_, previous, partial
+
+
+def _by_id(
+    rows: QuerySet[Decision],
+    among: QuerySet[Decision] | None,
+    _period: Period,
+    start: UUID | None,
+    falls: bool,
+    most: int,
+) -> tuple[list[Decision], UUID | None]:
+    """By id: ids are ordered by time."""
+    end = None if among is None else _stretch_end(among, falls, start)
+    if end is not None:
+        rows = rows.filter(**{f"pk__{'gte' if falls else 'lte'}": end})
+    if start is not None:
+        rows = rows.filter(**{f"pk__{'lt' if falls else 'gt'}": start})
+    return list(rows.order_by("-pk" if falls else "pk")[:most]), end
+
+
+def _by_day(
+    rows: QuerySet[Decision],
+    among: QuerySet[Decision] | None,
+    period: Period,
+    start: UUID | None,
+    falls: bool,
+    most: int,
+) -> tuple[list[Decision], UUID | None]:
+    return of_period(rows, among, period, start=start, falls=falls, most=most, stretch=STRETCH)
 
 
 def _by_figure(
-    rows: QuerySet[Decision], sort: str, after: UUID | None, before: UUID | None, size: int
+    rows: QuerySet[Decision],
+    sort: str,
+    among: QuerySet[Decision] | None,
+    period: Period,
+    after: UUID | None,
+    before: UUID | None,
+    size: int,
 ) -> _Found:
     """The newest that match, ordered by a figure; those without one come last."""
     column, falling = FIGURES[sort]
-    newest = list(rows.order_by("-pk").values_list("pk", column)[:WINDOW])
-    newest.sort(key=lambda one: _rank(one[1], falling))
-    keys = [key for key, _figure in newest]
+    find: Any = _by_id if period == ALWAYS else _by_day
+    newest, _end = find(rows.values_list("pk", column), among, period, None, True, WINDOW)
+    newest.sort(key=lambda one: rank_of(one[1], falling))
+    keys = [one[0] for one in newest]
     places = {key: place for place, key in enumerate(keys)}
     start = places[after] + 1 if after in places else 0
     if before in places:
@@ -210,53 +244,15 @@ def _by_figure(
     held = {row.pk: row for row in _with_models(chosen)}
     found = [held[key] for key in chosen if key in held]
     next_ = chosen[-1] if start + size < len(keys) else None
-    return found, next_, chosen[0] if chosen and start > 0 else None
+    return found, next_, chosen[0] if chosen and start > 0 else None, False
 
 
-def _rank(figure: Any, falling: bool) -> tuple[bool, Any]:
+def rank_of(figure: Any, falling: bool) -> tuple[bool, Any]:
     if figure is None:
         return True, 0
     return False, -figure if falling else figure
 
 
 def _with_models(keys: Sequence[UUID]) -> QuerySet[Decision]:
-    return Decision.objects.select_related("model_version__system").filter(pk__in=keys)
-
-
-# --- To take away ---------------------------------------------------------------------------
-
-
-def csv_of(
-    caller: Caller, rows: QuerySet[Decision], sort: str, *, telling: bool
-) -> tuple[bytes, int]:
-    """The view as CSV with its number of rows, at most MOST_CSV: what the list shows, no content."""
-    page = decision_page(caller, rows, sort, telling=telling, size=MOST_CSV)
-    out = io.BytesIO()
-    write_csv(_records(page.rows), CSV_COLUMNS, out)
-    return out.getvalue(), len(page.rows)
-
-
-def _records(rows: Sequence[Row]) -> Iterator[dict[str, str | int | bool | None]]:
-    for row in rows:
-        one = row.decision
-        said: dict[str, str | None] = {
-            "model": one.model_version.system.name,
-            "model_version": one.model_version.version,
-            "label": one.label,
-            "confidence": None if one.confidence is None else repr(one.confidence),
-            "final_label": one.final_label,
-            "would_be": one.would_be,
-            "reasons": one.reason_codes,
-        }
-        yield {
-            "id": str(one.pk),
-            "use_case": one.use_case_id,
-            "external_id": one.external_id,
-            "decided_at": None if one.decided_at is None else one.decided_at.isoformat(),
-            "arrived_at": one.created_at.isoformat(),
-            "kind": one.kind,
-            "amount": None if one.amount is None else str(one.amount),
-            "lane": one.lane,
-            "status": one.status,
-            **(dict.fromkeys(said) if row.unseen else said),
-        }
+    rows: QuerySet[Decision] = Decision.objects.filter(pk__in=keys)
+    return rows.select_related("model_version__system").only(*SHOWN)

@@ -35,17 +35,17 @@ from apps.web.decisions.access import (
 from apps.web.decisions.content import content_of, final_shown
 from apps.web.decisions.forms import NARROWING, DecisionFilter
 from apps.web.decisions.listing import (
-    MOST_CSV,
     STRETCH,
     TELLING,
     WINDOW,
     DecisionPage,
     among_of,
-    csv_of,
     decision_page,
     matching,
+    period_of,
 )
 from apps.web.decisions.proofs import proof_document
+from apps.web.decisions.table import MOST_CSV, csv_of
 from apps.web.decisions.way import history_of, way_of
 from apps.web.desk.evidence import attachment_of
 from apps.web.desk.seen import content_seen
@@ -86,6 +86,7 @@ def decisions(request: PageRequest) -> HttpResponse:
             before=wanted["before"],
             telling=_telling(wanted),
             among=among_of(request.caller, wanted),
+            period=period_of(wanted),
         )
     context = {
         "form": form,
@@ -116,7 +117,11 @@ def decisions_csv(request: PageRequest) -> HttpResponse:
     wanted = form.cleaned_data
     rows = matching(request.caller, wanted)
     table, count = csv_of(
-        request.caller, rows, wanted.get("sort") or "newest", telling=_telling(wanted)
+        request.caller,
+        rows,
+        wanted.get("sort") or "newest",
+        period=period_of(wanted),
+        telling=_telling(wanted),
     )
     detail = {"door": "page", "rows": count, "narrowed_by": [k for k in NARROWING if wanted.get(k)]}
     event = Event(

@@ -9,6 +9,7 @@ from uuid import UUID
 from apps.accounts.callers import Caller
 from apps.accounts.models import User
 from apps.reviews.domain.display import SELECTED
+from apps.policies.models import PolicyVersion
 from apps.reviews.models import Review, ReviewTask
 from apps.workflow.desk.case import CHECKING
 from apps.workflow.desk.closed import closed_to, person_of
@@ -30,13 +31,15 @@ def hidden_from(caller: Caller, decisions: Iterable[UUID]) -> set[UUID]:
     open_tasks = ReviewTask.objects.filter(decision__in=wanted, status="open")
     if slugs is not None:
         open_tasks = open_tasks.filter(use_case__in=slugs)
-    rows = list(open_tasks.values_list("decision", "kind", "decision__policy__document"))
+    rows = list(open_tasks.values_list("decision", "kind", "decision__policy"))
     if not rows:
         return set()
+    policies = PolicyVersion.objects.filter(pk__in={policy for _decision, _kind, policy in rows})
+    is_blind = {
+        key: document.get("blind") for key, document in policies.values_list("pk", "document")
+    }
     blind = {
-        decision
-        for decision, kind, document in rows
-        if kind not in CHECKING and document.get("blind")
+        decision for decision, kind, policy in rows if kind not in CHECKING and is_blind[policy]
     }
     return (blind - _answered(person_of(caller), blind)) | set(closed_to(caller, wanted))
 
