@@ -72,6 +72,8 @@ def page(slug: str, heading: str, lead: str, draw: Draw, *, several: bool = Fals
             html.Div(id="content", className="dashboard", children=html.P("Reading the figures …")),
         ]
     )
+    # Dash serves the scripts that it has listed. Another page may be the first that a process writes.
+    app._generate_scripts_html()
     app.clientside_callback(
         ClientsideFunction("oversight", "theme"), Output("theme", "data"), Input("at", "href")
     )

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import QuerySet
+
 from apps.decisions.domain.content import join_output
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import Status
@@ -14,6 +16,14 @@ from apps.decisions.models import Content, Decision, Payload
 LATER = "_later_content"  # of a decision whose later content was read with its page
 ERASED = "The content was erased."
 STANDING = ("reasons", "final")  # the parts whose newest content counts
+
+
+def newest_of(rows: QuerySet[Decision], most: int) -> QuerySet[Decision]:
+    """The newest of ``rows``, at most ``most``. Bounded by an id: their ids as a subquery would be
+    joined with the whole table."""
+    ordered = rows.order_by("-pk").values_list("pk", flat=True)
+    last = ordered[most - 1 : most].first()
+    return rows if last is None else rows.filter(pk__gte=last)
 
 
 def payload_of(decision: Decision) -> Payload | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,6 +17,7 @@ from apps.common.errors import BadInput, FieldError
 from apps.decisions.domain.checks import check_date, check_time
 from apps.decisions.domain.faults import RefusedError
 from apps.metrics.cells.days import bounds, midnight
+from apps.metrics.cells.features import frozen_document
 from apps.metrics.cells.window import WindowCells, cells_keep, read_cells
 from apps.metrics.code_version import code_version, libraries
 from apps.metrics.facts import Facts, facts_of, written
@@ -137,8 +139,11 @@ def figures_of(
         return report(cells, facts)
     if reference is None:
         return report(cells, facts, None)
-    profile = ReferenceProfile.objects.get(pk=facts["profile"])
-    return report(cells, facts, Reference(profile.document, reference))
+    profile = UUID(facts["profile"])
+    if shown:
+        return report(cells, facts, Reference(frozen_document(profile), reference))
+    document = ReferenceProfile.objects.get(pk=profile).document
+    return report(cells, facts, Reference(document, reference))
 
 
 # --- What is asked for ----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from apps.accounts.models import User
 from apps.audit.selectors import leaf_index_of, visible_leaves
 from apps.common.errors import PlatformError
 from apps.decisions.models import Decision
+from apps.decisions.selectors import newest_of
 from apps.registry.models import UseCase
 from apps.web.decisions.access import visible_decisions, visible_names
 from apps.web.decisions.listing import WINDOW
@@ -62,8 +63,8 @@ def _decisions(caller: Caller, text: str) -> list[Hit]:
     exact = own or list(rows.filter(use_case__in=list(names), external_id=text)[:MOST])
     found = exact
     if not exact:
-        newest = rows.order_by("-pk").values("pk")[:WINDOW]
-        found = list(rows.filter(pk__in=newest, external_id__icontains=text).order_by("-pk")[:MOST])
+        newest = newest_of(rows, WINDOW).filter(external_id__icontains=text)
+        found = list(newest.order_by("-pk")[:MOST])
     closed = closed_to(caller, [one.pk for one in found])
     return [
         Hit(

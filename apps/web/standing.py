@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.accounts.models import RoleGrant
 from apps.decisions.models import Decision
+from apps.decisions.selectors import newest_of
 from apps.metrics.models import Alert
 from apps.policies.models import PolicyStatus, PolicyVersion
 from apps.registry.models import Lifecycle, UseCase
@@ -106,8 +107,8 @@ class LaneCount:
 
 def lane_counts(use_case: UseCase) -> tuple[list[LaneCount], int]:
     """Where the newest decisions went, and how many those are: at most COUNTED."""
-    newest = Decision.objects.filter(use_case=use_case).order_by("-pk").values("pk")[:COUNTED]
-    rows = Decision.objects.filter(pk__in=newest).order_by().values("lane")
+    newest = newest_of(Decision.objects.filter(use_case=use_case), COUNTED)
+    rows = newest.order_by().values("lane")
     counted = rows.annotate(n=Count("pk"), waiting=Count("pk", filter=Q(status="pending")))
     found = list(counted.values_list("lane", "n", "waiting"))
     total = sum(n for _lane, n, _waiting in found)

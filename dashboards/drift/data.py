@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from apps.metrics.cells.attributes import newest_profile
+from apps.metrics.cells.features import frozen_document
 from apps.metrics.cells.window import read_cells
 from apps.metrics.domain.drift import Feature, drift_report
 from apps.metrics.domain.tables import Table
@@ -23,7 +24,7 @@ def features_behind(wanted: Filter, names: Sequence[str]) -> tuple[dict[str, Fea
     profile = newest_profile(use_case)
     if profile is None:
         return {}, {}
-    entries: Mapping[str, Any] = profile.document["features"]
+    entries: Mapping[str, Any] = frozen_document(profile.pk)["features"]
     cells = read_cells(use_case, wanted.window, ["features"], refresh=False)
     known = [name for name in names if name in entries]
     days = {name: cells.per_day("features", name) for name in known}

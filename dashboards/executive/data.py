@@ -112,7 +112,7 @@ def _made(held: _Cells, use_case: UseCase, wanted: Filter) -> Documents:
     part = wanted.version or wanted.group
     narrowed = Narrowed(whole, wanted.version, wanted.group) if part else whole
     facts = _facts(use_case, held.window)
-    reports = {kind: KINDS[kind].report(whole, facts) for kind in REPORTED}
+    reports = {kind: (KINDS[kind].shown or KINDS[kind].report)(whole, facts) for kind in REPORTED}
     return {"accuracy": _accuracy(narrowed, facts), "operations": _flow(whole), **reports}
 
 

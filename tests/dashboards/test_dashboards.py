@@ -24,6 +24,7 @@ from apps.outcomes.services import outcome_record
 from apps.registry.models import UseCase
 from dashboards.executive.data import Process
 from dashboards.executive.sentences import sentences
+from dashboards.frame import page
 from tests.services.gates import body, gate, send
 
 pytestmark = pytest.mark.django_db
@@ -279,3 +280,14 @@ def test_the_sentences_say_what_changed_and_why() -> None:
     assert "cannot be told yet" in quiet[0]
     assert "has not changed" in quiet[1]
     assert quiet[2] == "Every decision was handled as its policy demanded, and no alert is open."
+
+
+def test_the_scripts_of_a_dashboard_are_served_before_its_page_was_written() -> None:
+    """All pages take them from one of the dashboards, which another process may have written."""
+    fresh = page("fresh", "Fresh", "", lambda wanted, theme: None)
+    listed = fresh._generate_scripts_html()
+    scripts = re.findall(r'src="([^"]+)"', listed)
+    unwritten = page("fresh", "Fresh", "", lambda wanted, theme: None)
+    assert len(scripts) > 3
+    for address in scripts:
+        assert unwritten.server.test_client().get(address).status_code == 200, address

@@ -35,6 +35,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "drift": Kind(drift.report, drift.FAMILIES, drift.REFERENCE_FAMILIES, drift.ROLLED),
     "reviewers": Kind(reviewers.report, reviewers.FAMILIES),
     "operations": Kind(operations.report, operations.FAMILIES),
-    "compliance": Kind(compliance.report, compliance.FAMILIES),
+    "compliance": Kind(compliance.report, compliance.FAMILIES, shown=compliance.shown),
     "business": Kind(business.report, business.FAMILIES),
 }

@@ -29,7 +29,17 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     detail] rows}.
     Returns: a JSON object; ``not_looked_at`` names the kinds that these cells were not asked for.
     """
-    breaches, counts = exceptions_of(cells)
+    return _figures(cells, facts, listed=True)
+
+
+def shown(cells: Cells, facts: Facts) -> dict[str, Any]:
+    """The figures of ``report`` without the exceptions themselves, which no dashboard lists: what
+    ``breaches`` holds is not to be read. Decisions that wait too long for their seal take them all."""
+    return _figures(cells, facts, listed=bool(facts["unsealed"]["n"]))
+
+
+def _figures(cells: Cells, facts: Facts, *, listed: bool) -> dict[str, Any]:
+    breaches, counts = exceptions_of(cells, listed=listed)
     late = facts["unsealed"]
     first = [Breach("unsealed", decision, detail) for decision, detail in late["first"]]
     known = {one.decision for one in breaches}
@@ -49,18 +59,19 @@ def report(cells: Cells, facts: Facts) -> dict[str, Any]:
     }
 
 
-def exceptions_of(cells: Cells) -> tuple[list[Breach], Counts]:
-    """The exceptions that are listed, the first of each day, and how many there are in all."""
-    listed: list[Breach] = []
+def exceptions_of(cells: Cells, *, listed: bool = True) -> tuple[list[Breach], Counts]:
+    """The exceptions that are listed, the first of each day, and how many there are in all;
+    ``listed``: False leaves out those that need not be read to be counted."""
+    found: list[Breach] = []
     counts = Counts(0, Counter(), Counter())
     counted_by_day = cells.per_day("breaches", "counts")
     for day, table in cells.each_day("breaches"):
-        rows = breaches_of(table)
-        listed += rows
         held = counted_by_day[day]
         # cells of an earlier version list them all, and count none
+        rows = breaches_of(table) if listed or not len(held) else []
+        found += rows
         counts += counts_of(held) if len(held) else counted(rows)
-    return listed, counts
+    return found, counts
 
 
 def counts_of(table: Table) -> Counts:

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from apps.accounts.callers import Caller
 from apps.decisions.domain.lifecycle import Status
 from apps.decisions.models import Decision
+from apps.decisions.selectors import newest_of
 from apps.web.decisions.access import listed_decisions, unseen_by, visible_decisions, visible_names
 from apps.web.decisions.periods import Period, by_day, of_period
 
@@ -121,8 +122,7 @@ def _by_external_id(caller: Caller, rows: QuerySet[Decision], text: str) -> Quer
     whole = rows.filter(use_case__in=slugs, external_id=text)
     if whole.exists():
         return whole
-    newest = rows.order_by("-pk").values("pk")[:WINDOW]
-    return Decision.objects.filter(pk__in=newest, external_id__icontains=text)
+    return newest_of(rows, WINDOW).filter(external_id__icontains=text)
 
 
 def decision_page(

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 
 from apps.decisions.models import Decision
 
+DAY: Final = Coalesce("decided_at", "created_at")
 FIRST: Final = timedelta(hours=6)
 GROWTH: Final = 4  # where a piece holds next to nothing
 LONGEST: Final = timedelta(days=100 * 365)  # from then on a piece has no end
@@ -37,8 +38,8 @@ class Period:
 
 
 def by_day(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """``rows`` with ``day``: when each was decided, else when it came."""
-    return rows.annotate(day=Coalesce("decided_at", "created_at"))
+    """``rows`` that can be narrowed and ordered by ``day``: when decided, else when it came."""
+    return rows.alias(day=DAY)
 
 
 def of_period(
@@ -76,16 +77,15 @@ def of_period(
         here = held.order_by()[:stretch].count()
         seen += here
         if seen >= stretch:
-            last: UUID = held.order_by(*(("day", "pk") if falls else ("-day", "-pk"))).first().pk
-            return found, last
+            furthest = held.order_by(*(("day", "pk") if falls else ("-day", "-pk")))
+            return found, furthest.values_list("pk", flat=True).first()
         length *= min(GROWTH, max(1, stretch // PIECES // max(here, 1)))
     return found, None
 
 
 def _after(start: UUID, falls: bool) -> Q:
     """What comes after a decision by day and id. The bound on the day alone is for the index."""
-    one = by_day(Decision.objects.filter(pk=start))
-    day = one.values_list("day", flat=True).first()
+    day = Decision.objects.filter(pk=start).values_list(DAY, flat=True).first()
     if day is None:
         return Q()
     way, key = ("lt", "pk__lt") if falls else ("gt", "pk__gt")
@@ -98,8 +98,8 @@ def _first_edge(period: Period, falls: bool) -> datetime | None:
     bound = period.end if falls else period.begin
     if bound is not None:
         return bound
-    ends = by_day(Decision.objects.order_by("-pk" if falls else "pk"))
-    found: datetime | None = ends.values_list("day", flat=True).first()
+    ends = Decision.objects.order_by("-pk" if falls else "pk")
+    found: datetime | None = ends.values_list(DAY, flat=True).first()
     return found
 
 

@@ -132,8 +132,11 @@ def tasks_of(caller: Caller, wanted: Mapping[str, Any], now: datetime) -> QueryS
         rows = rows.filter(decision__use_case__in=list(among), decision__external_id=wanted["case"])
     if wanted.get("person"):
         login = User.normalize_username(wanted["person"])
-        theirs = Q(holder__username=login, state="leased") | Q(assigned_to__username=login)
-        rows = rows.filter(_has_seat(theirs))
+        # by id, so that no seat is joined with its people
+        person = User.objects.filter(username=login).values_list("pk", flat=True).first()
+        if person is None:
+            return rows.none()
+        rows = rows.filter(_has_seat(Q(holder=person, state="leased") | Q(assigned_to=person)))
     if wanted.get("state"):
         rows = rows.filter(_in_state(wanted["state"], now, slugs))
     return rows.order_by("rank", "pk")

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 
 from apps.accounts.callers import Caller
 from apps.common.errors import NotFound
+from apps.decisions.selectors import newest_of
 from apps.registry.models import ModelVersion
 from apps.web.decisions.access import visible_decisions, visible_names
 
@@ -55,7 +56,7 @@ def version_for(key: UUID) -> ModelVersion:
 def uses_of(caller: Caller, version: ModelVersion) -> list[Use]:
     """Where the version was used among the newest decisions that ``caller`` may see."""
     names = visible_names(caller)
-    newest = visible_decisions(caller).order_by("-pk").values("pk")[:COUNTED]
-    rows = visible_decisions(caller).filter(pk__in=newest, model_version=version).order_by()
+    newest = newest_of(visible_decisions(caller), COUNTED)
+    rows = newest.filter(model_version=version).order_by()
     found = rows.values_list("use_case_id").annotate(n=Count("pk"))
     return sorted((Use(slug, names[slug], n) for slug, n in found), key=lambda use: -use.n)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from apps.accounts.callers import Caller
 from apps.accounts.models import User
-from apps.reviews.domain.display import SELECTED
 from apps.policies.models import PolicyVersion
+from apps.reviews.domain.display import SELECTED
 from apps.reviews.models import Review, ReviewTask
 from apps.workflow.desk.case import CHECKING
 from apps.workflow.desk.closed import closed_to, person_of
