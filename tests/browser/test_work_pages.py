@@ -310,4 +310,4 @@ def test_one_search_finds_cases_use_cases_and_people(visit: Any) -> None:
     expect(watched.page.get_by_role("heading", name="Case alert-03")).to_be_visible()
     box.fill("Viv Larsen")
     box.press("Enter")
-    expect(watched.page.get_by_role("rowheader", name="Viv Larsen")).to_be_visible()
+    expect(watched.page.get_by_role("heading", name="Viv Larsen")).to_be_visible()
