@@ -21,7 +21,9 @@ PYTHON = sys.executable
 CI = os.environ.get("CI") == "true"
 MOST_REPEATED = 10
 # Without the suite's database: not even collected when it runs on the second one.
-ONCE = [f"--ignore=tests/{name}" for name in ("browser", "metrics", "unit", "vectors")]
+NO_DATABASE = ("browser", "metrics", "unit", "vectors")
+OWN_DATABASE = ("flows/test_demo.py", "tasks/test_actor_of_tasks.py")
+ONCE = [f"--ignore=tests/{name}" for name in (*NO_DATABASE, *OWN_DATABASE)]
 # A worker takes a whole file, since what tests share is made once a file, in the order of conftest.
 BY_FILE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 STANDARD_POSTGRESQL = "postgresql://postgres@127.0.0.1:5432/postgres"
@@ -112,6 +114,7 @@ def suite(name: str, database: str, unsteady: list[str], *options: str, **enviro
 
 
 def main() -> int:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes start here
     url, described = postgresql()
     unsteady: list[str] = []
     if sys.argv[1:]:

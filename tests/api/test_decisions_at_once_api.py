@@ -8,7 +8,7 @@ import random
 import threading
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 
 from apps.decisions.models import Decision
@@ -82,15 +82,17 @@ def spoiled(dice: random.Random, number: int) -> bytes:
 
 
 def test_ten_thousand_spoiled_bodies_cause_no_failure(sender: ApiClient, settings: Any) -> None:
+    """Ten thousand on SQLite; the first two thousand of them on PostgreSQL, which takes longer."""
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {
         "caller": "1000000/min", "anonymous": "60/min"}}  # fmt: skip
     gate(features=FEATURES, kinds=["label", "text"], policy={"confidence_threshold": 0.5})
     dice, seen = random.Random(20_261_121), dict[int, int]()
-    for number in range(10_000):
+    many = 2_000 if connection.vendor == "postgresql" else 10_000
+    for number in range(many):
         raw = spoiled(dice, number)
         status = post(sender, raw).status_code
         assert status < 500, raw
         seen[status] = seen.get(status, 0) + 1
     assert seen.keys() <= {200, 201, 400, 409, 413}
-    assert seen[400] > 5_000
-    assert Decision.objects.count() == seen[201] > 100
+    assert seen[400] > many / 2
+    assert Decision.objects.count() == seen[201] > many / 100
