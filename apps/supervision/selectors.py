@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -211,3 +211,23 @@ def windows_open(slugs: Collection[str] | None, now: datetime) -> Q:
         released = {} if minutes is None else {"routed_at__gt": now - timedelta(minutes=minutes)}
         is_open |= Q(policy_id__in=keys, **released)
     return is_open
+
+
+def mandates_as_they_stood(entries: Sequence[Mapping[str, Any]]) -> tuple[MandateLeft, ...]:
+    """The mandates that a decision was routed by, with what was left of each at the time.
+
+    Parameters: ``entries`` of {"id", "count", "amount"}, as the decision recorded them.
+    """
+    issued = {m.id: m for m in mandates_as_issued([UUID(entry["id"]) for entry in entries])}
+    return tuple(
+        MandateLeft(
+            id=entry["id"],
+            scope=issued[entry["id"]].scope,
+            left_count=entry["count"],
+            left_amount=None if entry["amount"] is None else Decimal(entry["amount"]),
+            valid_from=issued[entry["id"]].valid_from,
+            valid_to=issued[entry["id"]].valid_to,
+            name=issued[entry["id"]].name,
+        )
+        for entry in entries
+    )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, cast
-from uuid import UUID
 
 from apps.common.errors import Conflict
 from apps.decisions.models import Decision
 from apps.decisions.selectors import reasons_of
 from apps.policies.domain.lanes import NONE, Lane, Lifecycle, RoutingContext, RoutingResult
-from apps.policies.domain.mandates import Mandate
 from apps.policies.domain.reasons import reasons
 from apps.policies.domain.routing import route
 from apps.policies.domain.rows import columns_from_decisions
 from apps.policies.seeds import seed_for
 from apps.policies.selectors import compiled_policy
-from apps.supervision.selectors import mandates_as_issued
+from apps.supervision.selectors import mandates_as_they_stood
 from apps.workflow.answers import decision_as_sent
 
 
@@ -43,26 +40,8 @@ def _context(decision: Decision) -> RoutingContext:
         lifecycle=cast(Lifecycle, decision.lifecycle),
         seed=seed_for(decision.use_case_id, decision.routed_at.year),
         moment=decision.routed_at,
-        mandates=_mandates(decision),
+        mandates=mandates_as_they_stood(decision.mandates_left or []),
         withdrawn=decision.model_status != "active",
-    )
-
-
-def _mandates(decision: Decision) -> tuple[Mandate, ...]:
-    """The mandates with what was left of each at the time."""
-    left = decision.mandates_left or []
-    issued = {m.id: m for m in mandates_as_issued([UUID(entry["id"]) for entry in left])}
-    return tuple(
-        Mandate(
-            id=entry["id"],
-            scope=issued[entry["id"]].scope,
-            left_count=entry["count"],
-            left_amount=None if entry["amount"] is None else Decimal(entry["amount"]),
-            valid_from=issued[entry["id"]].valid_from,
-            valid_to=issued[entry["id"]].valid_to,
-            name=issued[entry["id"]].name,
-        )
-        for entry in left
     )
 
 

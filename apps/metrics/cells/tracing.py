@@ -34,7 +34,7 @@ from apps.policies.domain.rows import columns_from_decisions
 from apps.policies.seeds import stored_seed
 from apps.policies.selectors import PolicyInForce, compiled_policy
 from apps.registry.models import ModelVersion, UseCase
-from apps.supervision.selectors import mandates_as_issued
+from apps.supervision.selectors import mandates_as_they_stood
 
 IN_SERVICE: Final = "active"
 SAME, OTHER, ERASED = "same", "other", "erased"
@@ -143,21 +143,7 @@ class Tracer:
 
 
 def _mandates(left: str | None) -> tuple[Mandate, ...]:
-    """The mandates with what was left of each at the time."""
-    entries = json.loads(left) if left else []
-    issued = {m.id: m for m in mandates_as_issued([UUID(entry["id"]) for entry in entries])}
-    return tuple(
-        Mandate(
-            id=entry["id"],
-            scope=issued[entry["id"]].scope,
-            left_count=entry["count"],
-            left_amount=None if entry["amount"] is None else Decimal(entry["amount"]),
-            valid_from=issued[entry["id"]].valid_from,
-            valid_to=issued[entry["id"]].valid_to,
-            name=issued[entry["id"]].name,
-        )
-        for entry in entries
-    )
+    return mandates_as_they_stood(json.loads(left) if left else [])
 
 
 def _contents(
