@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from threading import Lock
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
 
-from apps.metrics.cells.attributes import protected_attributes
 from apps.metrics.cells.window import WindowCells, read_cells
-from apps.metrics.domain.packing import unpack
 from apps.metrics.domain.tables import Mask, Table, where
 from apps.metrics.facts import facts_of
 from apps.metrics.first_reading import Window
@@ -185,39 +183,14 @@ def kept_or_made(key: Any, make: Callable[[], Documents]) -> Documents:
     return found
 
 
-def stored_cells(
-    use_cases: Sequence[UseCase], window: Window, families: Collection[str]
-) -> dict[str, WindowCells]:
-    """Slug -> the cells as they are stored, of any number of use cases in one query.
-
-    Parameters: ``window``, from midnight to midnight.
-    """
-    whole: dict[str, dict[str, dict[date, Any]]] = {
-        one.slug: {family: {} for family in families} for one in use_cases
-    }
-    rows = _rows(use_cases, window).filter(family__in=list(families))
-    listed = rows.values_list("use_case_id", "day", "family", "blob__data")
-    for slug, day, family, data in listed:
-        whole[slug][family][day] = unpack(bytes(data))
-    return {
-        one.slug: WindowCells(one, protected_attributes(one), [], whole[one.slug])
-        for one in use_cases
-    }
-
-
 def counted_at(use_cases: Sequence[UseCase], window: Window) -> dict[str, Any]:
     """Slug -> when the window's cells were last counted, of those that have any."""
-    rows = _rows(use_cases, window).values_list("use_case_id")
-    return dict(rows.annotate(newest=Max("built_at")).order_by())
-
-
-def _rows(use_cases: Sequence[UseCase], window: Window) -> QuerySet[DayCells]:
-    rows: QuerySet[DayCells] = DayCells.objects.filter(use_case__in=[*use_cases])
+    rows = DayCells.objects.filter(use_case__in=[*use_cases])
     if window.begin is not None:
         rows = rows.filter(day__gte=window.begin.date())
     if window.end is not None:
         rows = rows.filter(day__lt=window.end.date())
-    return rows
+    return dict(rows.values_list("use_case_id").annotate(newest=Max("built_at")).order_by())
 
 
 def of_filter(wanted: Filter, kinds: Iterable[str]) -> Documents:

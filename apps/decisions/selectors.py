@@ -36,14 +36,22 @@ def payload_of(decision: Decision) -> Payload | None:
 
 def with_content(decisions: Iterable[Decision]) -> list[Decision]:
     """Decisions of one page with their content, in two queries more whatever their number."""
-    found = list(decisions)
+    found = with_later_content(decisions)
     keys = [decision.pk for decision in found]
     payloads = {row.pk: row for row in Payload.objects.filter(decision__in=keys)}
-    later: dict[Any, dict[str, str]] = {key: {} for key in keys}
-    for row in Content.objects.filter(decision__in=keys, part__in=STANDING).order_by("id"):
-        later[row.decision][row.part] = row.content
     for decision in found:
         decision._payload = payloads.get(decision.pk)
+    return found
+
+
+def with_later_content(decisions: Iterable[Decision]) -> list[Decision]:
+    """Decisions with what came to them later, in one query whatever their number."""
+    found = list(decisions)
+    later: dict[Any, dict[str, str]] = {decision.pk: {} for decision in found}
+    rows = Content.objects.filter(decision__in=list(later), part__in=STANDING).order_by("id")
+    for row in rows:
+        later[row.decision][row.part] = row.content
+    for decision in found:
         decision.__dict__[LATER] = later[decision.pk]
     return found
 

@@ -40,7 +40,7 @@ def rights_held_by_others(person: Any, rights: Collection[str]) -> set[tuple[str
     For a queue that spans use cases: ``require_right`` for all of them, in one query.
     """
     held: dict[tuple[str, str], set[Any]] = {}
-    rows = DecisionRight.objects.filter(right__in=rights)
+    rows = DecisionRight.objects.filter(right__in=rights).order_by()  # its own order joins people
     for use_case, right, holder in rows.values_list("use_case_id", "right", "person_id"):
         held.setdefault((use_case, right), set()).add(holder)
     return {place for place, holders in held.items() if person not in holders}

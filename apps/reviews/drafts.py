@@ -31,7 +31,7 @@ def draft_save(*, person: User, seat: Seat, body: str, now: datetime) -> Draft:
 def draft_of(*, person: User, task_id: UUID) -> Draft | None:
     """What ``person`` has written at any seat of the task, the newest first."""
     drafts = Draft.objects.filter(person=person, seat__task=task_id)
-    return drafts.select_related("seat").order_by("-updated_at", "-pk").first()
+    return drafts.order_by("-updated_at", "-pk").first()
 
 
 def draft_keep(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,32 +13,23 @@ from django.utils import timezone
 
 from apps.audit.models import PendingRecord
 from apps.decisions.models import Decision
-from apps.metrics.cells.window import WindowCells
+from apps.metrics.cells.window import read_cells
 from apps.metrics.domain.estimates import share
 from apps.metrics.domain.operations import NO_DECISIONS
 from apps.metrics.facts import SEALED_WITHIN
 from apps.metrics.first_reading import Window
-from apps.metrics.kinds.accuracy import lean
 from apps.metrics.kinds.catalogue import KINDS
-from apps.metrics.kinds.reading import Facts, counted, documents, judged_of, label_set, periods
+from apps.metrics.kinds.reading import Cells, Facts, documents, judged_of, label_set, periods
 from apps.metrics.kinds.sides import ai_share, combined_share, human_share
 from apps.metrics.kinds.team import team
 from apps.metrics.models import Alert
+from apps.metrics.overview import Overview, overviews
 from apps.policies.models import PolicyVersion
 from apps.registry.models import UseCase
 from dashboards.filters import Filter
-from dashboards.reading import (
-    Documents,
-    Kept,
-    Narrowed,
-    counted_at,
-    figures,
-    kept_or_made,
-    stored_cells,
-)
+from dashboards.reading import Documents, Narrowed, counted_at, figures, kept_or_made
 
 REPORTED = ("business", "compliance")
-FAMILIES = ("outcome", "people", "flow", "breaches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +73,46 @@ def processes(wanted: Filter) -> list[Process]:
 def _figures(wanted: Filter, window: Window) -> dict[str, Documents]:
     """Slug -> what is shown of a process; made again only where its cells were counted again."""
     at = counted_at(wanted.use_cases, window)
-    held = _Cells(wanted.use_cases, window)
+    held = _Held(wanted, window)
     return {
         one.slug: dict(
             kept_or_made(
                 ("executive", one.slug, window, wanted.version, wanted.group, at.get(one.slug)),
-                lambda one=one: _made(held, one, wanted),  # type: ignore[misc]
+                lambda one=one: _made(held, one),  # type: ignore[misc]
             )
         )
         for one in wanted.use_cases
     }
 
 
-class _Cells:
-    """The cells of all use cases, read at once when the first of them is asked for."""
+class _Held:
+    """The sums of all use cases, read at once when the first of them is asked for."""
 
-    def __init__(self, use_cases: Sequence[UseCase], window: Window) -> None:
-        self.use_cases, self.window = use_cases, window
-        self._held: dict[str, WindowCells] = {}
+    def __init__(self, wanted: Filter, window: Window) -> None:
+        self.wanted, self.window = wanted, window
+        self._sums: dict[str, Overview] = {}
 
-    def of(self, use_case: UseCase) -> Any:
-        if not self._held:
-            self._held = stored_cells(self.use_cases, self.window, FAMILIES)
-        return Kept(self._held[use_case.slug])
+    def of(self, use_case: UseCase) -> Overview:
+        if not self._sums:
+            self._sums = overviews(self.wanted.use_cases, self.window)
+        return self._sums[use_case.slug]
 
 
-def _made(held: _Cells, use_case: UseCase, wanted: Filter) -> Documents:
+def _made(held: _Held, use_case: UseCase) -> Documents:
     whole = held.of(use_case)
-    part = wanted.version or wanted.group
-    narrowed = Narrowed(whole, wanted.version, wanted.group) if part else whole
     facts = _facts(use_case, held.window)
     reports = {kind: (KINDS[kind].shown or KINDS[kind].report)(whole, facts) for kind in REPORTED}
-    return {"accuracy": _accuracy(narrowed, facts), "operations": _flow(whole), **reports}
+    accuracy = _accuracy(_divided(held.wanted, held.window) or whole, facts)
+    return {"accuracy": accuracy, "operations": _flow(whole), **reports}
+
+
+def _divided(wanted: Filter, window: Window) -> Narrowed | None:
+    """The cells of one model version or group, where one was chosen: so of one use case."""
+    if not wanted.version and not wanted.group:
+        return None
+    (use_case,) = wanted.use_cases
+    cells = read_cells(use_case, window, ("outcome", "people"), refresh=False)
+    return Narrowed(cells, wanted.version, wanted.group)
 
 
 def _facts(use_case: UseCase, window: Window) -> Facts:
@@ -130,18 +129,18 @@ def _facts(use_case: UseCase, window: Window) -> Facts:
     }
 
 
-def _accuracy(cells: Any, facts: Facts) -> dict[str, Any]:
+def _accuracy(cells: Cells, facts: Facts) -> dict[str, Any]:
     """The sides, and whether both together beat the better of them."""
-    outcome = lean(cells.table("outcome"))
+    outcome = cells.table("outcome")
     people = judged_of(cells.table("people"), label_set(facts))
     ai, human = ai_share(outcome), human_share(people)
     sides = documents({"ai": ai, "human": human, "combined": combined_share(outcome)})
     return {**sides, **team(outcome, people, ai, human)}
 
 
-def _flow(cells: Any) -> dict[str, Any]:
+def _flow(sums: Overview) -> dict[str, Any]:
     """How many decisions, and which share of them no person saw before they took effect."""
-    by_day = {day: _volume(table) for day, table in cells.each_day("outcome")}
+    by_day = sums.volumes()
     over_time = []
     for first, last, days in periods(by_day):
         n, automatic = (sum(by_day[day][at] for day in days) for at in (0, 1))
@@ -154,11 +153,6 @@ def _flow(cells: Any) -> dict[str, Any]:
         "automation_rate": share(automatic, n, NO_DECISIONS).document(),
         "over_time": over_time,
     }
-
-
-def _volume(outcome: Any) -> tuple[int, int]:
-    n = outcome.ints("n")
-    return int(n.sum()), counted(n, outcome.ints("unseen") == 1)
 
 
 def _unsealed() -> bool:

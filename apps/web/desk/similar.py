@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apps.decisions.models import Decision
-from apps.decisions.selectors import final_of, output_of, part_of, with_content
+from django.db import connection
+
+from apps.common.columns import ModelColumns, fetched
+from apps.decisions.models import Decision, Payload
+from apps.decisions.selectors import final_of, output_of, part_of, with_later_content
 from apps.outcomes.models import Outcome
 from apps.web.desk.outputs import headline
 
@@ -29,32 +32,75 @@ class PastCase:
     outcome: bool | None
 
 
+# Of the use case, with the same label: what people decided, but for what reviewers are tested with,
+# which must not be read off another case. Asked with each case page, so written out
+# (apps.common.columns).
+COLUMNS: Final = ModelColumns(
+    Decision,
+    *("id", "external_id", "kind", "label", "confidence", "status", "settled_at"),
+    *("final_label", "final_commitment"),
+)
+CONTENT: Final = ModelColumns(Payload, "features", "output")
+DECIDED: Final = """
+    SELECT * FROM (
+        SELECT {columns}, {content}
+        FROM decisions_decision d LEFT JOIN decisions_payload p ON p.decision = d.id
+        WHERE d.use_case_id = %s AND d.label {label} AND d.lane = 'review'
+        AND d.settled_at IS NOT NULL AND d.id <> %s AND d.confidence {side}
+        AND NOT EXISTS (
+            SELECT 1 FROM reviews_knownanswer k WHERE k.decision_id = d.id AND k.status = 'active')
+        ORDER BY d.confidence {order} LIMIT {most}
+    ) AS {name}
+"""
+
+
 def similar_cases(decision: Decision) -> list[PastCase]:
     """At most SHOWN cases of the use case that people have decided, the likest first."""
-    found = _near_in_confidence(decision)
     features = part_of(decision, "features") or {}
-    near = with_content(found)
+    near = _near_in_confidence(decision)
     near.sort(key=lambda other: distance(features, part_of(other, "features") or {}))
-    chosen = near[:SHOWN]
+    chosen = near[:SHOWN] if decision.kind == "label" else with_later_content(near[:SHOWN])
     truth = _newest_outcomes(chosen)
     return [_past_case(other, truth.get(other.pk)) for other in chosen]
 
 
 def _near_in_confidence(decision: Decision) -> list[Decision]:
-    decided = Decision.objects.filter(
-        use_case=decision.use_case_id,
-        label=decision.label,
-        lane="review",
-        settled_at__isnull=False,
-    ).exclude(pk=decision.pk)
-    # what reviewers are tested with must not be read off another case
-    decided = decided.exclude(known_answers__status="active")
+    """With the features and the output of each; the nearest first."""
+    key = _as_kept(Decision, "id", decision.pk)
+    label = [] if decision.label is None else [decision.label]
+    parameters = [decision.use_case_id, *label, key]
     if decision.confidence is None:
-        return list(decided.filter(confidence__isnull=True)[:LOOKED_AT])
+        rows = fetched(_decided("alike", "IS NULL", "", label), parameters)
+        return [_past_decision(row) for row in rows]
     sure = decision.confidence
-    above = decided.filter(confidence__gte=sure).order_by("confidence")[:LOOKED_AT]
-    below = decided.filter(confidence__lt=sure).order_by("-confidence")[:LOOKED_AT]
-    return sorted([*above, *below], key=lambda other: abs((other.confidence or 0) - sure))
+    sides = (("above", ">= %s", "ASC"), ("below", "< %s", "DESC"))
+    sql = " UNION ALL ".join(_decided(*side, label) for side in sides)
+    rows = fetched(sql, [*parameters, sure, *parameters, sure])
+    found = [_past_decision(row) for row in rows]
+    return sorted(found, key=lambda other: abs((other.confidence or 0) - sure))
+
+
+def _decided(name: str, side: str, order: str, label: Sequence[str]) -> str:
+    return DECIDED.format(
+        columns=COLUMNS.of("d"),
+        content=CONTENT.of("p"),
+        label="= %s" if label else "IS NULL",
+        side=side,
+        order=order,
+        most=LOOKED_AT,
+        name=name,
+    )
+
+
+def _as_kept(model: Any, name: str, value: Any) -> Any:
+    return model._meta.get_field(name).get_db_prep_value(value, connection)
+
+
+def _past_decision(row: Sequence[Any]) -> Decision:
+    own = len(COLUMNS.fields)
+    decision = COLUMNS.instance(row[:own])
+    decision._payload = CONTENT.instance(row[own:])
+    return decision
 
 
 def distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:

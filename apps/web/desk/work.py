@@ -75,6 +75,13 @@ class Waiting:
     count: int
 
 
+def own_lease(person: User, task: UUID) -> UUID | None:
+    """The lease under which ``person`` holds a seat of a task, over or not."""
+    seats = Seat.objects.filter(task=task, holder=person, state="leased").order_by("pk")
+    found: UUID | None = seats.values_list("lease", flat=True).first()
+    return found
+
+
 def own_seat(person: User, task: UUID) -> Seat | None:
     """The seat of a task that ``person`` holds under a lease, with all that a case is made of.
 
@@ -93,8 +100,10 @@ def own_seat(person: User, task: UUID) -> Seat | None:
 
 def pending_of(person: User, now: datetime | None = None) -> list[Pending]:
     """Verdicts that can still be taken back, the newest first."""
-    at = now or timezone.now()
-    rows = Draft.objects.filter(person=person, submit_at__isnull=False)
+    at, keys = now or timezone.now(), pending_keys(person)
+    if not keys:
+        return []  # as nearly always: what a verdict is shown with is not asked for
+    rows = Draft.objects.filter(pk__in=keys, submit_at__isnull=False)
     rows = rows.select_related("seat__task__decision").order_by("-submit_at")
     return [_pending(draft, at) for draft in rows[:LISTED]]
 

@@ -63,11 +63,11 @@ class Banner:
 @never_cache
 @requires("review.take")
 def case(request: PageRequest, task: UUID) -> HttpResponse:
-    seat = work.own_seat(request.user, task)
-    if seat is None or seat.lease is None:
+    lease = work.own_lease(request.user, task)
+    if lease is None:
         return gone(request, task, "You do not hold this case under a lease.")
     try:
-        return shown(request, opened_again(request, task, seat.lease))
+        return shown(request, opened_again(request, task, lease))
     except Conflict as ended:
         return gone(request, task, str(ended))
 
