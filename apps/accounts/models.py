@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -18,6 +18,7 @@ from apps.common.errors import UnrecordedWrite
 from apps.common.fields import StoredJSONField
 from apps.common.history import TrackedHistory
 from apps.common.models import GuardedQuerySet, TrackedModel
+from apps.common.prepared import Prepared
 
 ROLE_CHOICES = [(role, role.replace("_", " ")) for role in ROLES]
 
@@ -114,7 +115,7 @@ class User(TrackedModel, AbstractBaseUser):
     def grants(self) -> list[Grant]:
         """The roles held now; read once per request."""
         if not hasattr(self, "_grants"):
-            held = self.role_grants.values_list("role", "use_case") if self.is_active else []
+            held = GRANTS_OF.rows(user=self.pk) if self.is_active else []
             self._grants = [Grant(*pair) for pair in held]
         return self._grants
 
@@ -165,6 +166,12 @@ class RoleGrant(TrackedModel):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.role}" + (f" in {self.use_case}" if self.use_case else "")
+
+
+GRANTS_OF: Final = Prepared(
+    lambda user: RoleGrant.objects.filter(user=user).values_list("role", "use_case"),
+    user=RoleGrant.user,
+)
 
 
 class Qualification(TrackedModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import Qualification, User
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, Conflict
+from apps.common.prepared import Prepared
 from apps.common.saving import checked_reason, checked_save
 
 MAX_SKILL = 100
@@ -87,15 +88,14 @@ def qualification_revoke(
 
 def held_skills(person: User, use_case: str, now: datetime) -> Held:
     """The skills that ``person`` holds in a use case at ``now``, with their ends."""
-    rows = _held_rows(person, now).filter(use_case__in=("", use_case))
+    rows = _held_rows(person.pk, now).filter(use_case__in=("", use_case))
     return _latest(rows.values_list("skill", "valid_until"))
 
 
 def skills_by_use_case(person: User, now: datetime) -> dict[str, Held]:
     """Slug ("" for everywhere) -> skills held there at ``now``, in one query."""
     found: dict[str, list[tuple[str, datetime | None]]] = {}
-    rows = _held_rows(person, now).values_list("use_case", "skill", "valid_until")
-    for use_case, skill, until in rows:
+    for use_case, skill, until in HELD.rows(user=person.pk, now=now):
         found.setdefault(use_case, []).append((skill, until))
     return {use_case: _latest(pairs) for use_case, pairs in found.items()}
 
@@ -105,9 +105,16 @@ def held_in(by_use_case: Mapping[str, Held], use_case: str) -> Held:
     return _latest([*by_use_case.get("", {}).items(), *by_use_case.get(use_case, {}).items()])
 
 
-def _held_rows(person: User, now: datetime) -> Any:
+def _held_rows(user: Any, now: Any) -> Any:
     lasting = Q(valid_until=None) | Q(valid_until__gt=now)
-    return Qualification.objects.filter(lasting, user=person, status="held")
+    return Qualification.objects.filter(lasting, user=user, status="held")
+
+
+HELD: Final = Prepared(
+    lambda user, now: _held_rows(user, now).values_list("use_case", "skill", "valid_until"),
+    user=Qualification.user,
+    now=Qualification.valid_until,
+)
 
 
 def _latest(pairs: Iterable[tuple[str, datetime | None]]) -> Held:

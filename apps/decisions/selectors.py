@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.common.prepared import Prepared
 from apps.decisions.domain.content import join_output
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import Status
@@ -16,6 +17,9 @@ from apps.decisions.models import Content, Decision, Payload
 LATER = "_later_content"  # of a decision whose later content was read with its page
 ERASED = "The content was erased."
 STANDING = ("reasons", "final")  # the parts whose newest content counts
+PAYLOAD = Prepared(
+    lambda decision: Payload.objects.filter(decision=decision), decision=Payload.decision
+)
 
 
 def newest_of(rows: QuerySet[Decision], most: int) -> QuerySet[Decision]:
@@ -29,7 +33,7 @@ def newest_of(rows: QuerySet[Decision], most: int) -> QuerySet[Decision]:
 def payload_of(decision: Decision) -> Payload | None:
     """The content as sent, read once; None after an erasure."""
     if not hasattr(decision, "_payload"):
-        decision._payload = Payload.objects.filter(decision=decision.pk).first()
+        decision._payload = PAYLOAD.first(decision=decision.pk)
     found: Payload | None = decision._payload
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,8 +11,17 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import BadInput, Conflict
+from apps.common.prepared import Prepared
 from apps.common.saving import checked_reason
 from apps.reviews.models import Absence
+
+AWAY: Final = Prepared(
+    lambda delegate, now: Absence.objects.filter(
+        delegate=delegate, starts_at__lte=now, ends_at__gt=now
+    ).values_list("person_id"),
+    delegate=Absence.delegate,
+    now=Absence.starts_at,
+)
 
 
 @transaction.atomic
@@ -60,5 +69,4 @@ def absence_end(*, actor: Actor, absence: Absence, reason: str) -> Absence:
 
 def stood_in_for(person: User, now: datetime) -> list[Any]:
     """Keys of the people for whom ``person`` stands in at ``now``."""
-    away = Absence.objects.filter(delegate=person, starts_at__lte=now, ends_at__gt=now)
-    return list(away.values_list("person_id", flat=True))
+    return [key for (key,) in AWAY.rows(delegate=person.pk, now=now)]

@@ -8,10 +8,18 @@ from uuid import UUID
 
 from apps.accounts.models import User
 from apps.common.errors import BadInput
+from apps.common.prepared import Prepared
 from apps.common.saving import refuse_unstorable
 from apps.reviews.models import Draft, ReviewTask, Seat
 
 MAX_DRAFT: Final = 400_000
+NEWEST: Final = Prepared(
+    lambda person, task: Draft.objects.filter(person=person, seat__task=task).order_by(
+        "-updated_at", "-pk"
+    )[:1],
+    person=Draft.person,
+    task=Seat.task,
+)
 
 
 def draft_save(*, person: User, seat: Seat, body: str, now: datetime) -> Draft:
@@ -30,8 +38,8 @@ def draft_save(*, person: User, seat: Seat, body: str, now: datetime) -> Draft:
 
 def draft_of(*, person: User, task_id: UUID) -> Draft | None:
     """What ``person`` has written at any seat of the task, the newest first."""
-    drafts = Draft.objects.filter(person=person, seat__task=task_id)
-    return drafts.order_by("-updated_at", "-pk").first()
+    found: Draft | None = NEWEST.first(person=person.pk, task=task_id)
+    return found
 
 
 def draft_keep(

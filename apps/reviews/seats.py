@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
 from apps.common.columns import fetched
 from apps.common.errors import Conflict, NotFound, NotPermitted
+from apps.common.prepared import Prepared
 from apps.decisions.bulk import insert_rows
 from apps.policies.models import PolicyVersion
 from apps.reviews.absences import stood_in_for
@@ -29,6 +30,24 @@ HOLDS_ANY: Final = "SELECT 1 FROM reviews_seat WHERE holder_id = %s AND state = 
 POLICY_OF: Final = (
     "SELECT d.policy_id FROM reviews_reviewtask t JOIN decisions_decision d ON d.id = t.decision_id "
     "WHERE t.id = %s"
+)
+PERSON: Final = Prepared(lambda key: User.objects.filter(pk=key), key=User.id)
+PERSON_LOCKED: Final = Prepared(
+    lambda key: User.objects.select_for_update(no_key=True).filter(pk=key), key=User.id
+)
+TASK_LOCKED: Final = Prepared(
+    lambda key: ReviewTask.objects.select_for_update(no_key=True).filter(pk=key),
+    key=ReviewTask.id,
+)
+SEAT_LOCKED: Final = Prepared(
+    lambda task, lease: (
+        Seat.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("pool")
+        .filter(task=task, lease=lease)
+        .order_by("pk")[:1]
+    ),
+    task=Seat.task,
+    lease=Seat.lease,
 )
 ALIVE: Final = ("free", "leased")
 
@@ -81,7 +100,7 @@ def seat_taken(
         NotPermitted: the person is deactivated.
     """
     require_actor(actor)
-    held: User = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    (held,) = PERSON_LOCKED.rows(key=person.pk)
     if not held.is_active:
         raise NotPermitted(f"{held.username} is deactivated", action="review.take")
     served = pools_served(caller_for(actor, person), held, now, use_case)
@@ -172,11 +191,10 @@ def held_seat(
         Conflict: the lease is over or somebody else's, or the task is not open any more.
         NotPermitted: the right or the skill for it is gone.
     """
-    task = ReviewTask.objects.select_for_update(no_key=True).filter(pk=task_id).first()
+    task: ReviewTask | None = TASK_LOCKED.first(key=task_id)
     if task is None:
         raise NotFound(f"there is no review task {task_id}")
-    seats = Seat.objects.select_for_update(no_key=True, of=("self",)).select_related("pool")
-    seat: Seat | None = seats.filter(task=task, lease=lease).first()
+    seat: Seat | None = SEAT_LOCKED.first(task=task_id, lease=lease)
     if task.status != "open":
         raise Conflict(
             f"the review task {task_id} is {task.status}: nothing more can be said to it"
@@ -191,7 +209,7 @@ def held_seat(
 
 
 def _require_eligible(actor: Actor | None, person: User, seat: Seat, now: datetime) -> None:
-    fresh: User = User.objects.get(pk=person.pk)
+    (fresh,) = PERSON.rows(key=person.pk)
     why = missing_for(caller_for(actor or fresh.actor, fresh), fresh, seat.pool, now)
     if why is not None:
         raise NotPermitted(why, action="review.take", use_case=seat.pool.use_case_id)

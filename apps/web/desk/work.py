@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apps.accounts.callers import Caller
 from apps.accounts.models import User
+from apps.common.prepared import Prepared
 from apps.registry.models import UseCase
 from apps.reviews.absences import stood_in_for
 from apps.reviews.known_answers import known_output
@@ -28,6 +29,21 @@ from apps.workflow.desk.pauses import Load, load_of
 LISTED: Final = 50
 FRESH: Final = timedelta(seconds=5)
 COUNTED_S: Final = 5
+LEASE_OF: Final = Prepared(
+    lambda task, holder: (
+        Seat.objects.filter(task=task, holder=holder, state="leased")
+        .order_by("pk")
+        .values_list("lease")[:1]
+    ),
+    task=Seat.task,
+    holder=Seat.holder,
+)
+ON_THEIR_WAY: Final = Prepared(
+    lambda person: Draft.objects.filter(person=person, submit_at__isnull=False).values_list("pk")[
+        :LISTED
+    ],
+    person=Draft.person,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +93,8 @@ class Waiting:
 
 def own_lease(person: User, task: UUID) -> UUID | None:
     """The lease under which ``person`` holds a seat of a task, over or not."""
-    seats = Seat.objects.filter(task=task, holder=person, state="leased").order_by("pk")
-    found: UUID | None = seats.values_list("lease", flat=True).first()
-    return found
+    found = LEASE_OF.first(task=task, holder=person.pk)
+    return None if found is None else found[0]
 
 
 def own_seat(person: User, task: UUID) -> Seat | None:
@@ -245,5 +260,4 @@ def _feedback(review: Review) -> Feedback:
 
 def pending_keys(person: User) -> list[int]:
     """Keys of the verdicts that can still be taken back, or are due to be final."""
-    rows = Draft.objects.filter(person=person, submit_at__isnull=False)
-    return list(rows.values_list("pk", flat=True)[:LISTED])
+    return [key for (key,) in ON_THEIR_WAY.rows(person=person.pk)]

@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.audit.events import Event, record_event
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import Conflict
+from apps.common.prepared import Prepared
 from apps.decisions.selectors import payload_of
 from apps.policies.models import PolicyVersion
 from apps.registry.models import Lifecycle, UseCase
@@ -29,6 +30,13 @@ from apps.workflow.desk.undo import drafts_submit_due
 
 SHOWN: Final = "case_shown"
 ATTEMPTS: Final = 20  # erased cases passed over in one claim
+WITH_CASE: Final = Prepared(
+    lambda key: Seat.objects.filter(pk=key).select_related(
+        "pool",
+        *(f"task__decision__{one}" for one in ("use_case", "model_version__system", "policy")),
+    ),
+    key=Seat.id,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +125,7 @@ def review_reveal(
 
 def _with_rows(seat: Seat) -> Seat:
     """The seat with all that a case is made of, in one query."""
-    case = ("use_case", "model_version__system", "policy")
-    related = ("pool", *(f"task__decision__{name}" for name in case))
-    row = Seat.objects.select_related(*related).get(pk=seat.pk)
+    (row,) = WITH_CASE.rows(key=seat.pk)
     seat.pool, seat.task = row.pool, row.task
     return seat
 

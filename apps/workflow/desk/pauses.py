@@ -11,11 +11,21 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.accounts.models import User
+from apps.common.prepared import Prepared
 from apps.policies.selectors import PolicyInForce
 from apps.reviews.models import Review
 
 BREAK: Final = timedelta(minutes=10)  # without a verdict for so long, a streak is over
 LOOKED_AT: Final = 500
+GIVEN_SINCE: Final = Prepared(
+    lambda reviewer, since: (
+        Review.objects.filter(reviewer=reviewer, imported=False, final=True, reviewed_at__gte=since)
+        .order_by("-reviewed_at")
+        .values_list("reviewed_at")[:LOOKED_AT]
+    ),
+    reviewer=Review.reviewer,
+    since=Review.reviewed_at,
+)
 
 
 class Load(NamedTuple):
@@ -32,11 +42,8 @@ def load_of(person: User, policy: PolicyInForce | None, now: datetime) -> Load:
     midnight = now.astimezone(ZoneInfo(person.time_zone)).replace(
         hour=0, minute=0, second=0, microsecond=0
     )
-    given = Review.objects.filter(
-        reviewer=person, imported=False, final=True, reviewed_at__gte=min(midnight, now - BREAK)
-    )
-    newest = given.order_by("-reviewed_at").values_list("reviewed_at", flat=True)[:LOOKED_AT]
-    times = [at for at in newest if at is not None]
+    newest = GIVEN_SINCE.rows(reviewer=person.pk, since=min(midnight, now - BREAK))
+    times = [at for (at,) in newest]
     today, streak = sum(at >= midnight for at in times), streak_of(times, now)
     document = {} if policy is None else policy.document
     return Load(

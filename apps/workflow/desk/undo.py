@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.actor import Actor, require_actor
 from apps.common.errors import Conflict, PlatformError
+from apps.common.prepared import Prepared
 from apps.reviews.models import Draft, Seat
 from apps.workflow.desk.asking import task_lock
 from apps.workflow.desk.submission import Submission
@@ -22,6 +23,18 @@ from apps.workflow.desk.sweeping import for_each
 UNDO: Final = timedelta(seconds=10)
 MARGIN: Final = timedelta(minutes=2)  # what a late sweep may take before the lease ends
 BATCH: Final = 200
+
+
+def _due(now: Any) -> Any:
+    return Draft.objects.filter(submit_at__lte=now).order_by("submit_at").values_list("pk")
+
+
+DUE: Final = Prepared(lambda now: _due(now)[:BATCH], now=Draft.submit_at)
+DUE_OF: Final = Prepared(
+    lambda now, person: _due(now).filter(person=person)[:BATCH],
+    now=Draft.submit_at,
+    person=Draft.person,
+)
 
 
 def draft_schedule(
@@ -81,11 +94,8 @@ def draft_take_back(*, person: User, task_id: UUID, now: datetime | None = None)
 def drafts_submit_due(now: datetime, *, person: User | None = None) -> int:
     """Make final what nobody took back; returns how many became reviews. Safe to run twice and at
     once in two places: a draft becomes a review under the lock of its task, once."""
-    due = Draft.objects.filter(submit_at__lte=now)
-    if person is not None:
-        due = due.filter(person=person)
-    keys = list(due.order_by("submit_at").values_list("pk", flat=True)[:BATCH])
-    return for_each(keys, lambda key: _submit_one(key, now))
+    rows = DUE.rows(now=now) if person is None else DUE_OF.rows(now=now, person=person.pk)
+    return for_each([key for (key,) in rows], lambda key: _submit_one(key, now))
 
 
 def _submit_one(key: int, now: datetime) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from apps.common.prepared import Prepared
 from apps.decisions.models import Content, Decision
 from apps.decisions.services import content_add
 from apps.reviews.models import Review
@@ -14,6 +15,14 @@ from apps.reviews.models import Review
 RATIONALE, OUTPUT, FIRST = "rationale", "review_output", "review_first"
 QUESTION, INFORMATION = "review_question", "review_information"
 Output = dict[str, Any]
+SAID: Final = Prepared(
+    lambda decision: (
+        Content.objects.filter(decision=decision, part__in=(QUESTION, INFORMATION))
+        .order_by("id")
+        .values_list("part", "content")
+    ),
+    decision=Content.decision,
+)
 
 
 def words_add(decision: Decision, part: str, of: UUID, value: Any) -> str:
@@ -48,9 +57,8 @@ def _has(review: Review, first: bool) -> bool:
 
 def dialogue(decision: Decision, task: UUID) -> list[dict[str, Any]]:
     """What was asked about a task and what came back, in order; without who asked."""
-    rows = Content.objects.filter(decision=decision.pk, part__in=(QUESTION, INFORMATION))
     found: list[dict[str, Any]] = []
-    for part, content in rows.order_by("id").values_list("part", "content"):
+    for part, content in SAID.rows(decision=decision.pk):
         entry = json.loads(content)
         if entry["of"] == str(task):
             kind = "question" if part == QUESTION else "answer"
