@@ -17,7 +17,7 @@ from apps.common.errors import Conflict
 from apps.common.prepared import Prepared
 from apps.decisions.selectors import payload_of
 from apps.policies.models import PolicyVersion
-from apps.registry.models import Lifecycle, UseCase
+from apps.registry.models import Lifecycle, ModelVersion, UseCase
 from apps.reviews.models import Review, ReviewTask, Seat
 from apps.reviews.pools import caller_for, missing_for, pool_for
 from apps.reviews.seats import held_seat, seat_free, seat_taken
@@ -30,13 +30,15 @@ from apps.workflow.desk.undo import drafts_submit_due
 
 SHOWN: Final = "case_shown"
 ATTEMPTS: Final = 20  # erased cases passed over in one claim
-WITH_CASE: Final = Prepared(
-    lambda key: Seat.objects.filter(pk=key).select_related(
-        "pool",
-        *(f"task__decision__{one}" for one in ("use_case", "model_version__system", "policy")),
-    ),
-    key=Seat.id,
+# What a case is made of, in four queries: to plan one that joins all takes twice as long as these.
+SEAT: Final = Prepared(
+    lambda key: Seat.objects.filter(pk=key).select_related("pool", "task__decision"), key=Seat.id
 )
+USE_CASE: Final = Prepared(lambda slug: UseCase.objects.filter(pk=slug), slug=UseCase.slug)
+VERSION: Final = Prepared(
+    lambda key: ModelVersion.objects.filter(pk=key).select_related("system"), key=ModelVersion.id
+)
+POLICY: Final = Prepared(lambda key: PolicyVersion.objects.filter(pk=key), key=PolicyVersion.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,20 @@ def review_reveal(
         return opened
 
 
+def seat_with_case(key: int) -> Seat:
+    """A seat with all that its case is made of."""
+    seat: Seat
+    (seat,) = SEAT.rows(key=key)
+    decision = seat.task.decision
+    (decision.use_case,) = USE_CASE.rows(slug=decision.use_case_id)
+    (decision.model_version,) = VERSION.rows(key=decision.model_version_id)
+    (decision.policy,) = POLICY.rows(key=decision.policy_id)
+    return seat
+
+
 def _with_rows(seat: Seat) -> Seat:
-    """The seat with all that a case is made of, in one query."""
-    (row,) = WITH_CASE.rows(key=seat.pk)
+    """The seat as it is at hand, with all that its case is made of."""
+    row = seat_with_case(seat.pk)
     seat.pool, seat.task = row.pool, row.task
     return seat
 
