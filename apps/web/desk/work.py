@@ -24,16 +24,17 @@ from apps.reviews.selectors import checks_held
 from apps.web.desk.drafts import kept_form, said_in_words
 from apps.web.desk.outputs import headline
 from apps.workflow.desk.case import CHECKING, standing_policy
+from apps.workflow.desk.opening import seat_with_case
 from apps.workflow.desk.pauses import Load, load_of
 
 LISTED: Final = 50
 FRESH: Final = timedelta(seconds=5)
 COUNTED_S: Final = 5
-LEASE_OF: Final = Prepared(
+HELD: Final = Prepared(
     lambda task, holder: (
         Seat.objects.filter(task=task, holder=holder, state="leased")
         .order_by("pk")
-        .values_list("lease")[:1]
+        .values_list("pk", "lease")[:1]
     ),
     task=Seat.task,
     holder=Seat.holder,
@@ -93,8 +94,8 @@ class Waiting:
 
 def own_lease(person: User, task: UUID) -> UUID | None:
     """The lease under which ``person`` holds a seat of a task, over or not."""
-    found = LEASE_OF.first(task=task, holder=person.pk)
-    return None if found is None else found[0]
+    found = HELD.first(task=task, holder=person.pk)
+    return None if found is None else found[1]
 
 
 def own_seat(person: User, task: UUID) -> Seat | None:
@@ -102,15 +103,8 @@ def own_seat(person: User, task: UUID) -> Seat | None:
 
     Whether the lease still holds, the desk's services say.
     """
-    related = (
-        "pool",
-        "task__decision__use_case",
-        "task__decision__model_version__system",
-        "task__decision__policy",
-    )
-    seats = Seat.objects.select_related(*related)
-    found: Seat | None = seats.filter(task=task, holder=person, state="leased").first()
-    return found
+    found = HELD.first(task=task, holder=person.pk)
+    return None if found is None else seat_with_case(found[0])
 
 
 def pending_of(person: User, now: datetime | None = None) -> list[Pending]:
