@@ -94,7 +94,7 @@ def template(theme: str) -> go.layout.Template:
 
 def by_time(figure: go.Figure) -> go.Figure:
     """Days along the bottom, also where there is one alone."""
-    figure.update_xaxes(type="date", tickformat="%d %b<br>%Y", nticks=7)
+    figure.update_xaxes(type="date", tickformat="%d %b<br>%Y", nticks=6, tickangle=0)
     return figure
 
 

@@ -19,8 +19,12 @@ HEAD = (
 )
 
 
-def local_law(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
-    """The table of one attribute, both sides; ``tables``: side -> attribute -> the rule's table."""
+def local_law(name: str, words: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
+    """The table of one attribute, both sides.
+
+    Parameters: ``words``: the attribute's name as people say it; ``tables``: side -> attribute -> the
+    rule's table.
+    """
     rows, said = [], []
     for side, label in SIDES:
         table = tables[side].get(name)
@@ -38,7 +42,7 @@ def local_law(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
     if said:
         note += f" Not left out, though the use case asks for it: {'; '.join(said)}."
     return listed(
-        f"Local Law 144, by {name}",
+        f"Local Law 144, by {words}",
         HEAD,
         rows,
         note,

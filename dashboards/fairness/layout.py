@@ -115,7 +115,7 @@ def _attribute(name: str, found: Document, theme: str) -> list[Any]:
         shown = RATES if "&" not in name else RATES[:1]
         parts.append(charts(*(_chart(title, rate, groups, name, theme) for rate, title in shown)))
     parts.append(_four_fifths(name, sides))
-    parts.append(local_law(name, found["local_law_144"]))
+    parts.append(local_law(name, in_words(name), found["local_law_144"]))
     return parts
 
 
