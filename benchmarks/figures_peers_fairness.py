@@ -50,8 +50,8 @@ def _recoded(names: pd.Index, codes: np.ndarray, labels: tuple[str, ...]) -> np.
 def bias(folder: str) -> dict[str, Any]:
     """The bias report of a frame, and every figure of its MetricFrames, to be compared."""
     from apps.metrics.domain.bias import bias_report
-    from apps.metrics.domain.fairness import metric_frame
     from apps.metrics.domain.groups import answered, group_by, subsets
+    from apps.metrics.domain.metric_frame import metric_frame
     from benchmarks.peer.fairness import figures
 
     frame = frame_of(Path(folder), "current", GROUPS)

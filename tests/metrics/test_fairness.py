@@ -17,11 +17,11 @@ from apps.metrics.domain.fairness import (
     RATES,
     equalized_odds,
     gap,
-    metric_frame,
     parts_of,
     ratio,
 )
 from apps.metrics.domain.groups import UNKNOWN, answered, counts_of, group_by, subsets
+from apps.metrics.domain.metric_frame import metric_frame
 from apps.metrics.domain.proportions import Part
 from tests.metrics.population import RACES, SEXES, Rows, cells, cells_of, rows
 

@@ -15,7 +15,6 @@ from apps.metrics.cells.refreshing import cells_refresh
 from apps.metrics.cells.window import read_cells
 from apps.metrics.facts import facts_of
 from apps.metrics.first_reading import Window
-from apps.metrics.kinds.catalogue import KINDS
 from apps.metrics.kinds.reading import judged_of, label_set
 from apps.metrics.kinds.sides import ai_share, combined_share, human_share
 from apps.metrics.kinds.team import team
@@ -55,7 +54,8 @@ def figures(cells: Any, use_case: UseCase, window: Window) -> dict[str, Any]:
     outcome, people = cells.table("outcome"), judged_of(cells.table("people"), label_set(facts))
     ai, human = ai_share(outcome), human_share(people)
     found: dict[str, Any] = {
-        kind: figures_of(kind, cells, facts, None, shown=True) for kind in ("business", "compliance")
+        kind: figures_of(kind, cells, facts, None, shown=True)
+        for kind in ("business", "compliance")
     }
     found["sides"] = [one.document() for one in (ai, human, combined_share(outcome))]
     found["team"] = team(outcome, people, ai, human)

@@ -11,7 +11,6 @@ from apps.metrics.domain.fairness import (
     equalized_odds,
     gap,
     group_rates,
-    metric_frame,
     parts_of,
     ratio,
 )
@@ -102,6 +101,8 @@ def _judged(
     """The rates with fairlearn's values in the place of ours, where they are defined."""
     if not grouping.names:
         return rates
+    from apps.metrics.domain.metric_frame import metric_frame  # long to load
+
     frame = metric_frame(cells, grouping, favourable, positive).by_group
     return {
         rate: {

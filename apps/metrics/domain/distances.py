@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from apps.metrics.domain.histograms import ABOVE, BELOW, NumberEdges, NumberHistogram
 
@@ -148,6 +148,8 @@ def kolmogorov_tail(distance: float, n: int) -> float:
     Source: J. Vrbik, Pioneer J. Theor. Appl. Stat. 15 (2018) 15; scipy.stats.kstwo.
     """
     if n <= EXACT_TAIL:
+        from scipy import stats  # a second to load, in every process, for what few ask
+
         value = float(stats.kstwo.sf(distance, n))
     else:
         x = sqrt(n) * distance

@@ -7,8 +7,6 @@ from math import exp, inf, log, sqrt
 from statistics import NormalDist
 from typing import Any, Final, NamedTuple
 
-from scipy import stats
-
 from apps.metrics.domain.estimates import LEVEL, Estimate, not_enough, wilson, z_of
 
 NEWCOMBE: Final = "newcombe"
@@ -128,5 +126,7 @@ def fisher(one: Part, other: Part) -> float:
     Parameters: ``one``, ``other``, n >= 1 each.
     Returns: p in [0, 1].
     """
+    from scipy import stats  # a second to load, in every process, for what few ask
+
     table = [[one.k, one.n - one.k], [other.k, other.n - other.k]]
     return float(stats.fisher_exact(table).pvalue)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 from apps.metrics.domain.estimates import LEVEL, Estimate, not_enough, z_of
 
@@ -37,6 +36,8 @@ def calibration(levels: Floats, n: Ints, hits: Ints) -> Floats | None:
     kept = n > 0
     if not kept.any():
         return None
+    from scipy.optimize import isotonic_regression  # long to load, and asked by few
+
     rising = isotonic_regression(hits[kept] / n[kept], weights=n[kept].astype(np.float64)).x
     found: Floats = np.interp(levels, levels[kept], np.clip(rising, 0.0, 1.0))
     return found
