@@ -113,6 +113,6 @@ def test_the_report_and_the_dashboard_leave_it_out_with_the_reason_and_never_com
     assert report.parameters["facts"]["left_out"]["sex"]["X"] == WHY
     # the four-fifths rule of the agencies knows no such exception
     assert report.result["ai"]["sex"]["four_fifths"]["reference"] == "X"
-    shown = str(local_law("sex", report.result["local_law_144"]).to_plotly_json())
+    shown = str(local_law("sex", "sex", report.result["local_law_144"]).to_plotly_json())
     assert WHY in shown
     assert "M: 200 of 404 is not less than 2 %" in shown
