@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.common.actor import Actor
@@ -22,6 +23,9 @@ class PlatformCommand(BaseCommand):
     """
 
     exit_code = 0
+    # That the models are whole and guarded. To check every address too would load all pages, the API
+    # and the dashboards: two seconds for each command. `check`, `migrate` and the suite do it.
+    requires_system_checks = [Tags.models]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
