@@ -85,8 +85,8 @@ def test_killed_half_way_through_a_build_it_is_done_again_with_the_same_hashes(
     done = hashes(use_case)
     assert 0 < len(done) < len(wanted)
     assert done.items() <= wanted.items()
+    assert sweep(nudge) == DAYS - 2
     with worker(tmp_path, BROKER, "-Q", queue):
-        assert sweep(nudge) == DAYS - 2
         until(lambda: left() == 0, "every day counted")
     assert hashes(use_case) == wanted
     assert cells_check(use_case) == []
