@@ -41,14 +41,33 @@ def test_a_dashboard_is_drawn_accessible_and_fits(visit: Any, name: str) -> None
 def test_a_view_can_be_sent_to_a_colleague(visit: Any) -> None:
     watched = visit("exe")
     watched.go("/dashboards/accuracy/")
-    watched.page.get_by_label("Model version").select_option("scorer 2")
+    watched.page.get_by_label("Model version", exact=True).select_option("scorer 2")
     watched.page.get_by_role("button", name="Show").click()
     expect(watched.page.locator("#content")).to_contain_text("version scorer 2")
     address = watched.page.url
     other = visit("cora")
     other.page.goto(address)
     expect(other.page.locator("#content")).to_contain_text("version scorer 2")
-    expect(other.page.get_by_label("Model version")).to_have_value("scorer 2")
+    expect(other.page.get_by_label("Model version", exact=True)).to_have_value("scorer 2")
+
+
+def test_the_numbers_of_a_chart_open_as_a_table_and_follow_the_filter(visit: Any) -> None:
+    watched = visit("exe")
+    watched.go("/dashboards/accuracy/")
+    panel = watched.page.locator("section.chart").first
+    panel.get_by_text("Numbers", exact=True).click()
+    rows = panel.get_by_role("table").get_by_role("row")
+    expect(rows.nth(1)).to_be_visible()
+    assert rows.nth(0).get_by_role("columnheader").count() > 1
+    before = panel.get_by_role("table").inner_text()
+    watched.page.get_by_label("Model version", exact=True).select_option("scorer 2")
+    watched.page.get_by_role("button", name="Show").click()
+    expect(watched.page.locator("#content")).to_contain_text("version scorer 2")
+    panel = watched.page.locator("section.chart").first
+    if not panel.get_by_role("table").count():
+        panel.get_by_text("Numbers", exact=True).click()
+    expect(panel.get_by_role("table")).to_be_visible()
+    assert panel.get_by_role("table").inner_text() != before
 
 
 @pytest.mark.parametrize(("what", "begins"), [("CSV", b"\xef\xbb\xbf"), ("PNG", b"\x89PNG")])

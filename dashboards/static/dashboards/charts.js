@@ -7,6 +7,39 @@
   system.addEventListener("change", again);
   new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
+  // The numbers of a chart as a table, laid out when they are wanted.
+  const made = (name, text, marks = {}) => {
+    const one = Object.assign(document.createElement(name), marks);
+    one.textContent = text;
+    return one;
+  };
+  const laidOut = (holder) => {
+    if (!holder.dataset.numbers || holder.shown === holder.dataset.numbers) return;
+    holder.shown = holder.dataset.numbers;
+    const [title, head, ...rows] = JSON.parse(holder.shown);
+    const table = document.createElement("table");
+    table.append(made("caption", title, { className: "visually-hidden" }));
+    const top = table.createTHead().insertRow();
+    top.append(...head.map((name) => made("th", name, { scope: "col" })));
+    const body = table.createTBody();
+    for (const [first, ...others] of rows) {
+      const row = body.insertRow();
+      row.append(made("th", first, { scope: "row" }));
+      row.append(...others.map((cell) => made("td", cell, { className: cell.length > 32 ? "words" : "" })));
+    }
+    const region = made("div", "", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: title });
+    region.append(table);
+    holder.replaceChildren(region);
+  };
+  document.addEventListener(
+    "toggle",
+    (event) => event.target.open && event.target.querySelectorAll("[data-numbers]").forEach(laidOut),
+    true,
+  );
+  new MutationObserver((changes) => {
+    for (const { target } of changes) if (target.closest("details")?.open) laidOut(target);
+  }).observe(document.documentElement, { subtree: true, attributeFilter: ["data-numbers"] });
+
   const save = (name, address) => {
     const link = document.createElement("a");
     link.download = name;
@@ -28,6 +61,7 @@
     }
     const panel = button.closest("section");
     if (button.dataset.take === "csv") {
+      panel.querySelectorAll("[data-numbers]").forEach(laidOut);
       const address = URL.createObjectURL(new Blob(["\ufeff", csv(panel.querySelector("table"))], { type: "text/csv" }));
       save(named(panel, "csv"), address);
       URL.revokeObjectURL(address);
