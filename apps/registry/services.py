@@ -91,8 +91,7 @@ def use_case_create(*, actor: Actor, reason: str, **data: Any) -> UseCase:
     _refuse_unknown(data, USE_CASE_FIELDS)
     _refuse_wrong_types(data)
     slug = data.get("slug", "")
-    if UseCase.objects.filter(slug=slug).exists():
-        raise Conflict(f"a use case with the slug {slug!r} exists already")
+    _refuse_taken(slug)
     use_case = UseCase(**{"name": slug, "kinds": ["label"], **data})
     labels = use_case.labels
     if not use_case.favourable_label and isinstance(labels, list) and labels:
@@ -101,7 +100,16 @@ def use_case_create(*, actor: Actor, reason: str, **data: Any) -> UseCase:
         raise BadInput(
             f"{use_case.lifecycle!r}: a use case begins as draft, pilot or live", "/lifecycle"
         )
-    return _check_and_save(use_case, actor, _require_reason(reason))
+    try:
+        return _check_and_save(use_case, actor, _require_reason(reason))
+    except BadInput:
+        _refuse_taken(slug)  # by somebody who was there between the two looks
+        raise
+
+
+def _refuse_taken(slug: str) -> None:
+    if UseCase.objects.filter(slug=slug).exists():
+        raise Conflict(f"a use case with the slug {slug!r} exists already")
 
 
 @transaction.atomic
