@@ -6,6 +6,9 @@ import os
 import time
 from uuid import UUID
 
+COUNTED = 0x1000
+VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
 
 def uuid7(now_ms: int | None = None) -> UUID:
     """48 bits of Unix milliseconds, version 7, 74 random bits."""
@@ -23,11 +26,12 @@ def uuid7_texts(count: int, now_ms: int | None = None) -> list[str]:
     """
     stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     random = os.urandom(8 * count).hex()
-    found = []
-    for number in range(count):
-        moved, counter = divmod(number, 0x1000)
-        head = f"{(stamp + moved) & 0xFFFFFFFFFFFF:012x}"
-        tail = random[16 * number : 16 * number + 16]
-        variant = "89ab"[int(tail[0], 16) & 3]
-        found.append(f"{head[:8]}-{head[8:]}-7{counter:03x}-{variant}{tail[1:4]}-{tail[4:]}")
+    found: list[str] = []
+    for first in range(0, count, COUNTED):
+        head = f"{(stamp + first // COUNTED) & 0xFFFFFFFFFFFF:012x}"
+        before = f"{head[:8]}-{head[8:]}-7"
+        for number in range(first, min(first + COUNTED, count)):
+            tail = random[16 * number : 16 * number + 16]
+            counter = f"{number - first:03x}"
+            found.append(f"{before}{counter}-{VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}")
     return found

@@ -8,8 +8,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import is_valid_path
 from django.utils import timezone
 
 from apps.accounts.domain.matrix import ACTIONS
@@ -43,7 +44,15 @@ class RefusalMiddleware:
         if request.path.startswith(PROGRAMS):
             return self.get_response(request)  # programs are answered in UTC
         with timezone.override(zone_of(request.user)):
-            return self._too_large(request) or self.get_response(request)
+            return self._too_large(request) or self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        """A form that was refused is shown at the address that it was sent to; who loads that
+        address anew is led to the page that the form stands on."""
+        response = self.get_response(request)
+        if response.status_code == 405 and request.method in ("GET", "HEAD"):
+            return HttpResponseRedirect(_page_above(request.path))
+        return response
 
     def _too_large(self, request: HttpRequest) -> HttpResponse | None:
         """Before anything reads the body: Django would write a file of any size to its disk."""
@@ -74,6 +83,15 @@ class RefusalMiddleware:
             "able": who_may(request, exception),
         }
         return render(request, "web/problem.html", context, status=status)
+
+
+def _page_above(path: str) -> str:
+    """The nearest address above that leads anywhere."""
+    while path != "/":
+        path = path[: path.rstrip("/").rindex("/") + 1]
+        if is_valid_path(path):
+            return path
+    return path
 
 
 def zone_of(user: Any) -> ZoneInfo:

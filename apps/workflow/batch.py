@@ -8,10 +8,9 @@ anew from its first line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import IO, Any, Protocol
 
 from django.db import DatabaseError, transaction
@@ -19,6 +18,7 @@ from django.utils import timezone
 
 from apps.common.actor import Actor
 from apps.common.errors import BadInput, Conflict, FieldError
+from apps.decisions.bulk import go_through
 from apps.decisions.bulk.locks import gave_way, wait_for_turn
 from apps.decisions.domain.envelope import DecisionValidator
 from apps.decisions.domain.strict_json import parse_object
@@ -38,6 +38,7 @@ from apps.workflow.routing import NotReadyError
 from apps.workflow.taken import Taken
 
 CHUNK_LINES = 2_500
+STEP_LINES = 500  # checked at once, beside the writing of the chunk before
 CHUNK_BYTES = 16 * 1024 * 1024
 FETCHED = 500  # duplicates read at once
 EMPTY = "the batch is empty; one JSON object a line is expected"
@@ -125,14 +126,14 @@ def all_or_none(source: IO[bytes], told: Told, take: Callable[[], Counts]) -> Co
 
 def _take_all(actor: Actor, source: IO[bytes], find: Find, told: Told) -> Counts:
     counts, stands = Counts(lanes=Counter()), set[Stand]()
-    with closing(_chunks_ahead(source, find)) as chunks:
-        for chunk in chunks:
-            for slug in sorted(chunk.by_use_case):
-                stands |= _record(actor, slug, chunk)
-            _describe_duplicates(chunk)
-            for line in sorted(chunk.outcome):
-                counts.add(chunk.outcome[line])
-                told.line(line, chunk.outcome[line])
+    chunks = _Chunks(source, find)
+    for chunk in chunks:
+        for slug in sorted(chunk.by_use_case):
+            stands |= _record(actor, slug, chunk, chunks.read_on)
+        _describe_duplicates(chunk)
+        for line in sorted(chunk.outcome):
+            counts.add(chunk.outcome[line])
+            told.line(line, chunk.outcome[line])
     read_stop_again(stands)
     return counts
 
@@ -153,47 +154,66 @@ def chunks_of(source: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
         yield lines
 
 
-def _chunks_ahead(source: IO[bytes], find: Find) -> Generator[_Chunk, None, None]:
-    """Chunks, the next of which is read and checked while the caller waits for the database."""
-    compiled: dict[str, DecisionValidator] = {}
-    chunks = (_read(lines, compiled) for lines in chunks_of(source))
-    with ThreadPoolExecutor(1, "read-ahead") as pool:
-        ahead = pool.submit(next, chunks, None)
-        while (chunk := ahead.result()) is not None:
-            _check_the_rest(chunk, find, compiled)
-            ahead = pool.submit(next, chunks, None)
+class _Chunks:
+    """The chunks of a batch. The next is read and checked step by step, by ``read_on``, while the
+    server writes the last: a thread of its own would only keep the caller from its processor."""
+
+    def __init__(self, source: IO[bytes], find: Find) -> None:
+        self._lines = chunks_of(source)
+        self._find = find
+        # the checks of each use case that was met before
+        self._compiled: dict[str, DecisionValidator] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._next: _Chunk | None = None
+        self.read_on = self._read()
+
+    def __iter__(self) -> Iterator[_Chunk]:
+        while True:
+            go_through(self.read_on)
+            chunk = self._next
+            if chunk is None:
+                return
+            self._check_the_rest(chunk)
+            self._begin()
             yield chunk
 
+    def _read(self) -> Iterator[None]:
+        """It leaves the database alone."""
+        lines = next(self._lines, None)
+        if lines is None:
+            return
+        chunk, now = _Chunk(), timezone.now()
+        self._next = chunk
+        for start in range(0, len(lines), STEP_LINES):
+            for line, raw in lines[start : start + STEP_LINES]:
+                try:
+                    body = parse_object(raw)
+                    if slug_of(body) in self._compiled:
+                        self._check(chunk, line, body, now)
+                    else:
+                        chunk.unchecked.append((line, body))
+                except BadInput as error:
+                    chunk.outcome[line] = tuple(error.errors)
+            yield
 
-def _read(lines: list[tuple[int, bytes]], compiled: dict[str, DecisionValidator]) -> _Chunk:
-    """``compiled``: the checks of each use case that was met before. It leaves the database alone."""
-    chunk, now = _Chunk(), timezone.now()
-    for line, raw in lines:
-        try:
-            body = parse_object(raw)
-            slug = slug_of(body)
-            if slug not in compiled:
-                chunk.unchecked.append((line, body))
-                continue
-            found = arrival(line, compiled[slug].validate(body, now))
-            chunk.by_use_case.setdefault(slug, []).append(found)
-        except BadInput as error:
-            chunk.outcome[line] = tuple(error.errors)
-    return chunk
+    def _check_the_rest(self, chunk: _Chunk) -> None:
+        """Lines of use cases that are met for the first time."""
+        now = timezone.now()
+        for line, body in chunk.unchecked:
+            try:
+                slug = slug_of(body)
+                if slug not in self._compiled:
+                    self._compiled[slug] = validator_of(self._find(slug))
+                self._check(chunk, line, body, now)
+            except BadInput as error:
+                chunk.outcome[line] = tuple(error.errors)
 
-
-def _check_the_rest(chunk: _Chunk, find: Find, compiled: dict[str, DecisionValidator]) -> None:
-    """Lines of use cases that are met for the first time; ``compiled`` gains their checks."""
-    now = timezone.now()
-    for line, body in chunk.unchecked:
-        try:
-            slug = slug_of(body)
-            if slug not in compiled:
-                compiled[slug] = validator_of(find(slug))
-            found = arrival(line, compiled[slug].validate(body, now))
-            chunk.by_use_case.setdefault(slug, []).append(found)
-        except BadInput as error:
-            chunk.outcome[line] = tuple(error.errors)
+    def _check(self, chunk: _Chunk, line: int, body: dict[str, Any], now: datetime) -> None:
+        slug = slug_of(body)
+        found = arrival(line, self._compiled[slug].validate(body, now))
+        chunk.by_use_case.setdefault(slug, []).append(found)
 
 
 def slug_of(body: dict[str, Any]) -> str:
@@ -205,10 +225,10 @@ def slug_of(body: dict[str, Any]) -> str:
     return slug
 
 
-def _record(actor: Actor, slug: str, chunk: _Chunk) -> set[Stand]:
+def _record(actor: Actor, slug: str, chunk: _Chunk, meanwhile: Iterator[None]) -> set[Stand]:
     arrivals = chunk.by_use_case[slug]
     try:
-        taken, stand = route_and_record(actor, slug, arrivals)
+        taken, stand = route_and_record(actor, slug, arrivals, meanwhile=meanwhile)
     except Conflict as error:
         # No policy in force in this use case: the lines of the others are taken all the same.
         fault = (FieldError("/use_case", str(error)),)

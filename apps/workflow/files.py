@@ -23,7 +23,7 @@ from apps.decisions.domain.schema import DecisionSchema
 from apps.decisions.models import IngestRun
 from apps.registry.models import UseCase
 from apps.workflow.arrivals import decision_schema
-from apps.workflow.lines import Chunk, LineReader, RecordFile
+from apps.workflow.lines import Chunk, LineReader, Packing, RecordFile
 from apps.workflow.read_ahead import chunks_ahead, collecting_rarely
 from apps.workflow.rejections import RejectedFile, Rejection
 from apps.workflow.taken import Taken
@@ -37,11 +37,13 @@ class Intake(Protocol[T]):
     """What one kind of record does with its lines.
 
     ``variant`` tells apart two ways of taking in the same file; ``reads_all``: earlier lines bear
-    on later ones, so a resumed run checks them again.
+    on later ones, so a resumed run checks them again; ``packing``: None where records go to another
+    process as they are.
     """
 
     variant: str
     reads_all: bool
+    packing: Packing | None
 
     def check(self, line: int, body: dict[str, Any]) -> T:
         """The record of a line, without the database; BadInput names what is wrong with it."""
@@ -144,6 +146,7 @@ class FileRun(Generic[T]):
             schema=self.schema,
             resume_after=resume_after,
             reads_all=self.intake.reads_all,
+            packing=self.intake.packing,
         )
 
     @staticmethod

@@ -12,9 +12,10 @@ from apps.common.actor import Actor
 from apps.common.errors import FieldError
 from apps.policies.selectors import policy_in_force
 from apps.registry.models import UseCase
-from apps.workflow.arrivals import Arrival, arrival, validator_of
+from apps.workflow.arrivals import Arrival, arrival, packed, unpacked, validator_of
 from apps.workflow.intake import take_in
 from apps.workflow.known import digests_reading
+from apps.workflow.lines import Packing
 from apps.workflow.routing import make_ready
 from apps.workflow.taken import Taken
 from apps.workflow.versions import undeclared
@@ -28,6 +29,7 @@ class DecisionIntake:
     """
 
     reads_all = False
+    packing: Packing | None = Packing(packed, unpacked)
 
     def __init__(self, use_case: UseCase, *, past: bool) -> None:
         self.variant = "past" if past else "present"

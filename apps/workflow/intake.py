@@ -162,16 +162,22 @@ def _committed(
 
 
 def route_and_record(
-    actor: Actor, use_case: str, arrivals: Sequence[Arrival], *, past: bool = False
+    actor: Actor,
+    use_case: str,
+    arrivals: Sequence[Arrival],
+    *,
+    past: bool = False,
+    meanwhile: Iterator[None] | None = None,
 ) -> tuple[list[Taken], Stand | None]:
     """Write decisions in the caller's transaction, which reads the stop again before it commits.
 
-    The stand is None where nothing new was written.
+    The stand is None where nothing new was written; ``meanwhile`` is then left to the caller, else
+    it is gone through beside the writing, without the database.
     """
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                done = _attempt(actor, use_case, arrivals, past)
+                done = _attempt(actor, use_case, arrivals, past, meanwhile=meanwhile)
                 return done.taken, done.stand
         except (IntegrityError, RegisteredMeanwhile):
             # Somebody else took in the same case, or registered the same version, at this moment:
@@ -189,6 +195,7 @@ def _attempt(
     seen: Seen | None = None,
     *,
     to_commit: bool = False,
+    meanwhile: Iterator[None] | None = None,
 ) -> _Attempt:
     """``to_commit``: nothing follows, so that the stop is read again behind what is written."""
     if seen is None:
@@ -209,7 +216,7 @@ def _attempt(
         if to_commit:
             _write_unless_stopped(recorder)
         else:
-            recorder.write()
+            recorder.write(meanwhile=meanwhile)
         first += recorder.taken
     answered = [*_as_the_first(sorted_out.answered, first), *first]
     return _Attempt(sorted(answered, key=lambda taken: taken.position), recorder)

@@ -26,12 +26,19 @@ from apps.decisions.domain.schema import DecisionSchema
 from apps.decisions.domain.strict_json import parse_object
 from apps.workflow.rejections import LONGEST_ROW
 
-CHUNK_ROWS = 5_000
+CHUNK_ROWS = 2_500
 CHUNK_BYTES = 16 * 1024 * 1024  # rows may be a megabyte each: both bound what is held at once
 
 
 T = TypeVar("T")
 Check = Callable[[int, dict[str, Any]], T]
+
+
+class Packing(NamedTuple):
+    """How a record goes to another process where it is read by one: as fewer, plainer values."""
+
+    pack: Callable[[Any], Any]
+    unpack: Callable[[Any], Any]
 
 
 class RecordFile(NamedTuple):
@@ -120,8 +127,10 @@ class LineReader(Generic[T]):
         schema: DecisionSchema,
         resume_after: int = 0,
         reads_all: bool = False,
+        packing: Packing | None = None,
     ) -> None:
         self._check = check
+        self.packing = packing
         self._resume_after = resume_after
         self.file_bytes = file.path.stat().st_size
         self.repeats = 0
@@ -137,6 +146,12 @@ class LineReader(Generic[T]):
 
     def close(self) -> None:
         self._reader.close()
+
+    def pack(self) -> None:
+        """From here on, records are packed: each at once, while the processor has it at hand."""
+        if self.packing is not None:
+            check, pack = self._check, self.packing.pack
+            self._check = lambda line, body: pack(check(line, body))
 
     def chunks(self) -> Iterator[Chunk[T]]:
         """Chunks in the order of the file; what was read before a fault of the file comes first."""

@@ -17,6 +17,7 @@ from apps.outcomes.models import Outcome
 from apps.outcomes.services import STATED_BY, label_correct
 from apps.registry.models import UseCase
 from apps.workflow.known import KnownCase, id_text, known_cases
+from apps.workflow.lines import Packing
 from apps.workflow.taken import Taken
 
 SAID = ("label", "source", "observed_at", "satisfaction")
@@ -29,6 +30,7 @@ class OutcomeIntake:
 
     variant = ""
     reads_all = False
+    packing: Packing | None = None
 
     def __init__(self, use_case: UseCase) -> None:
         self._slug, self._labels = use_case.slug, tuple(use_case.labels)

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeVar
 
 from apps.common.errors import BadInput, Conflict, FieldError
-from apps.workflow.lines import Chunk, LineReader
+from apps.workflow.lines import Chunk, LineReader, Packing
 
 LONG_BYTES = 4 * 1024 * 1024
 PROTOCOL = pickle.HIGHEST_PROTOCOL
@@ -83,28 +83,33 @@ def _from_a_process(reader: LineReader[T]) -> Chunks[T]:
 
 
 def _received(reader: LineReader[T], receiver: Connection, pool: ThreadPoolExecutor) -> Chunks[T]:
-    ahead = pool.submit(_receive, receiver)
+    ahead = pool.submit(_receive, receiver, reader.packing)
     while not isinstance(found := ahead.result(), _End):
-        ahead = pool.submit(_receive, receiver)
+        ahead = pool.submit(_receive, receiver, reader.packing)
         yield found
     reader.repeats = found.repeats
     if found.fault:
         raise BadInput(found.fault)
 
 
-def _receive(receiver: Connection) -> Any:
+def _receive(receiver: Connection, packing: Packing | None) -> Any:
     """The next chunk. Unpacked here, beside the caller, who mostly waits for the database."""
     try:
-        return pickle.loads(receiver.recv_bytes())  # noqa: S301 - our own
+        found = pickle.loads(receiver.recv_bytes())  # noqa: S301 - our own
     except EOFError:
         raise Conflict(
             "the process that reads the file was killed: run the command again"
         ) from None
+    if packing is not None and isinstance(found, Chunk):
+        unpack = packing.unpack
+        found.records = [(line, unpack(record)) for line, record in found.records]
+    return found
 
 
 def _read(reader: LineReader[Any], receiver: Connection, sender: Connection) -> None:
     """The reading process: it ends with its file, or when nobody listens any more."""
     receiver.close()
+    reader.pack()
     fault: tuple[FieldError, ...] = ()
     with collecting_rarely(), suppress(BrokenPipeError, KeyboardInterrupt):
         try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
-
-from django.conf import settings
 
 from apps.common.actor import Actor
 from apps.common.columns import Reading
@@ -23,7 +21,7 @@ from apps.decisions.bulk import (
     inserted_together,
     prepared_rows,
 )
-from apps.decisions.domain.content import SALT_BYTES, commitment, encode_content, subject_pseudonym
+from apps.decisions.domain.content import commitment, encode_checked, encode_content
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import TRANSITIONS, Lane, creation_event
 from apps.decisions.models import PARTS, Decision, Payload
@@ -37,14 +35,13 @@ from apps.reviews.models import ReviewTask, Seat
 from apps.reviews.pools import pool_for
 from apps.reviews.services import due_at, use_case_stakes
 from apps.supervision.mandates import mandates_take
+from apps.workflow.arrivals import GIVEN, SALT_OF
 from apps.workflow.taken import Asked, Taken, Written
 
 if TYPE_CHECKING:
     from apps.workflow.routing import Routed
 
 T = TypeVar("T")
-SALTS_BYTES = SALT_BYTES * len(PARTS)
-SALT_PLACES = [(part, slice(SALT_BYTES * n, SALT_BYTES * (n + 1))) for n, part in enumerate(PARTS)]
 LANES = {lane.value: lane.code for lane in RoutedLane}
 VARYING = [
     "id",
@@ -79,7 +76,6 @@ class Recorder:
     def __init__(self, actor: Actor, routed: Routed, now: datetime) -> None:
         self.actor, self.routed, self.now = actor, routed, now
         self.ids = uuid7_texts(len(routed.arrivals))
-        self.salts = os.urandom(SALTS_BYTES * len(self.ids))
         self.tasks: dict[str, Asked] = {}
         self.taken: list[Taken] = []
         result = routed.result
@@ -94,14 +90,17 @@ class Recorder:
         self.reasons = [content for content, _codes_ in encoded]
         self.codes = [codes for _content, codes in encoded]
 
-    def write(self, last: Reading[T] | None = None) -> T | None:
-        """The rows; ``last`` is asked behind all of them, and its answer returned."""
+    def write(
+        self, last: Reading[T] | None = None, meanwhile: Iterator[None] | None = None
+    ) -> T | None:
+        """The rows; ``last`` is asked behind all of them, and its answer returned. ``meanwhile``:
+        as for ``insert_tracked``."""
         tasks, seats = ([], None) if self.routed.past else self._laid_out()
         if not self.routed.past:
             self._write_mandate_uses()
         others: list[Prepared] = []
         with inserted_together(max(len(self.ids), self._seats_each() * len(tasks))):
-            self._write_decisions(lambda: others.extend(self._others()))
+            self._write_decisions(chain(self._others(others), meanwhile or ()))
             if seats is not None:
                 self._write_tasks(tasks)
                 insert_prepared(seats)
@@ -110,17 +109,18 @@ class Recorder:
             answered = None if last is None else last.sent()
         return None if answered is None else answered()
 
-    def _others(self) -> Iterator[Prepared]:
+    def _others(self, others: list[Prepared]) -> Iterator[None]:
         """Rows beside the decisions', and the answers: made while the server writes those."""
-        yield self._payloads()
+        others.append(self._payloads())
+        yield
         if not self.routed.past:
-            yield self._events()
+            others.append(self._events())
+            yield
         self.taken = list(self._answered())
+        yield
 
-    def _write_decisions(self, meanwhile: Callable[[], None]) -> None:
+    def _write_decisions(self, meanwhile: Iterator[None]) -> None:
         routed = self.routed
-        key = settings.PSEUDONYM_KEY.encode()
-        slug = routed.use_case.slug
         chances = [None if p != p else p for p in routed.result.sampling_probability.tolist()]
         after = routed.result.needs_after_review.tolist()
         left = self._mandates_left()
@@ -129,7 +129,6 @@ class Recorder:
         for i, arrival in enumerate(routed.arrivals):
             v, version = arrival.valid, routed.versions[i]
             status = self.statuses[i]
-            parts = {**arrival.parts, "reasons": self.reasons[i]}
             decisions.append(
                 (
                     self.ids[i],
@@ -153,12 +152,13 @@ class Recorder:
                     status,
                     None if status == "pending" else self.now,
                     v.label if status == "released" else None,
-                    None if v.subject_ref is None else subject_pseudonym(key, slug, v.subject_ref),
-                    *_commitments(self._salt(i), parts),
+                    arrival.pseudonym,
+                    *arrival.commitments,
+                    commitment(arrival.salt[SALT_OF["reasons"]], self.reasons[i]),
                 )
             )
         constants = {
-            "use_case_id": slug,
+            "use_case_id": routed.use_case.slug,
             "created_at": self.now,
             "submitted_by": self.actor.id,
             "past": routed.past,
@@ -172,16 +172,16 @@ class Recorder:
             Decision, constants, VARYING, decisions, actor=self.actor, meanwhile=meanwhile
         )
 
-    def _salt(self, i: int) -> bytes:
-        return self.salts[SALTS_BYTES * i : SALTS_BYTES * (i + 1)]
-
     def _payloads(self) -> Prepared:
         rows = []
         for i, arrival in enumerate(self.routed.arrivals):
-            parts = {**arrival.parts, "reasons": self.reasons[i]}
-            texts = [parts[part].decode() if part in parts else None for part in PARTS]
-            rows.append((self.ids[i], arrival.digest, self._salt(i), *texts))
-        return prepared_rows(Payload, {}, ["decision", "digest", "salt", *PARTS], rows)
+            texts = [
+                None if part is None else part.decode() for part in map(arrival.parts.get, GIVEN)
+            ]
+            reasons = self.reasons[i].decode()
+            rows.append((self.ids[i], arrival.digest, arrival.salt, *texts, reasons))
+        columns = ["decision", "digest", "salt", *GIVEN, "reasons"]
+        return prepared_rows(Payload, {}, columns, rows)
 
     def _mandate_ids(self) -> list[str | None]:
         mandates = self.routed.result.context.mandates
@@ -267,7 +267,7 @@ class Recorder:
                     "has_final_output": self.statuses[i] == "released",
                 }
                 # the text of ``stored_json``, whose encoder is made anew at each call
-                rows.append((keys[i], kind, self.ids[i], encode_content(data).decode()))
+                rows.append((keys[i], kind, self.ids[i], encode_checked(data).decode()))
         constants = {"use_case": self.routed.use_case.slug, "created_at": self.now, "seq": None}
         return prepared_rows(OutboxEvent, constants, ["id", "type", "decision", "data"], rows)
 
@@ -310,13 +310,6 @@ class Recorder:
 
 def _codes(found: list[Any]) -> str:
     return " ".join(dict.fromkeys(reason["code"] for reason in found))
-
-
-def _commitments(salt: bytes, parts: dict[str, bytes]) -> list[str | None]:
-    return [
-        commitment(salt[place], parts[part]) if part in parts else None
-        for part, place in SALT_PLACES
-    ]
 
 
 def _scaled(amount: Decimal | None) -> int | None:

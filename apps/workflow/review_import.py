@@ -18,6 +18,7 @@ from apps.decisions.domain.review_line import ValidReview, validate_review
 from apps.registry.models import UseCase
 from apps.reviews.models import Review
 from apps.workflow.known import KnownCase, id_text, known_cases
+from apps.workflow.lines import Packing
 from apps.workflow.reviewers import known_reviewers, login_of, reviewers
 from apps.workflow.taken import Taken
 
@@ -46,6 +47,7 @@ class ReviewIntake:
 
     variant = ""
     reads_all = True
+    packing: Packing | None = None
 
     def __init__(self, use_case: UseCase) -> None:
         self._slug, self._labels = use_case.slug, tuple(use_case.labels)

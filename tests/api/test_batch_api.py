@@ -238,9 +238,9 @@ def test_a_failure_in_a_later_chunk_takes_back_the_earlier_ones(
     monkeypatch.setattr(batch, "CHUNK_LINES", 4)
     real, calls = intake.Recorder.write, []
 
-    def write(self: Any) -> Any:
+    def write(self: Any, **more: Any) -> Any:
         calls.append(1)
-        return real(self) if len(calls) < 3 else 1 / 0
+        return real(self, **more) if len(calls) < 3 else 1 / 0
 
     monkeypatch.setattr(intake.Recorder, "write", write)
     response = post(client, *(body(f"x{i}") for i in range(12)))
@@ -311,8 +311,8 @@ def test_a_stop_waits_for_no_batch(committed_db: Any, monkeypatch: Any, begin: A
     written, stopped = threading.Event(), threading.Event()
     real, results = intake.Recorder.write, list[Any]()
 
-    def write_then_wait(self: Any) -> Any:
-        taken = real(self)
+    def write_then_wait(self: Any, **more: Any) -> Any:
+        taken = real(self, **more)
         if written.is_set():
             assert stopped.wait(20)
         written.set()

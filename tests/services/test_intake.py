@@ -481,8 +481,8 @@ def test_a_stop_waits_for_no_batch(committed_db: Any, monkeypatch: Any) -> None:
     written, stopped = threading.Event(), threading.Event()
     real = intake.Recorder.write
 
-    def write_then_wait(self: Any) -> Any:
-        taken = real(self)
+    def write_then_wait(self: Any, **more: Any) -> Any:
+        taken = real(self, **more)
         if not written.is_set():
             written.set()
             assert stopped.wait(20)

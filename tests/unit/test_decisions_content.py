@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from apps.decisions.domain.content import (
     commitment,
     content_digest,
+    encode_checked,
     encode_content,
     join_output,
     keyed_hash,
@@ -54,6 +55,31 @@ def test_content_that_json_cannot_hold_is_an_error():
         encode_content(float("nan"))
     with pytest.raises(ValueError, match="surrogates"):
         encode_content("\ud800")
+
+
+CHECKED = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(1e-7, 1e-3)
+    | st.floats(1e14, 1e18)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(CHECKED)
+def test_the_quick_encoder_writes_the_same_bytes(content):
+    assert encode_checked(content) == encode_content(content)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [1e-5, 9.99e-05, 1e-4, 0.00012, 12.00001, 1e15, 1e16, 1.5e16, 1e300, -1e-9, -0.0, 5e-324],
+)
+def test_numbers_are_written_as_the_standard_library_writes_them(number):
+    assert encode_checked({"n": number}) == b'{"n":%b}' % repr(number).encode()
 
 
 def test_the_personal_content_of_a_decision_stands_in_its_parts_alone():

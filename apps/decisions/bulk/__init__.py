@@ -9,9 +9,10 @@ decimals as scaled integers, JSON fields as their stored text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
+from itertools import islice
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -123,6 +124,12 @@ def insert_prepared(prepared: Prepared) -> None:
             _database().insert_rows(cursor, *prepared)
 
 
+def go_through(work: Iterator[None], steps: int | None = None) -> None:
+    """The next steps of some work, or all that are left."""
+    for _ in islice(work, steps):
+        pass
+
+
 def insert_tracked(
     model: type[TrackedModel],
     constants: Mapping[str, Any],
@@ -131,18 +138,18 @@ def insert_tracked(
     *,
     actor: Actor,
     reason: str = "",
-    meanwhile: Callable[[], None] = lambda: None,
+    meanwhile: Iterator[None] = iter(()),  # noqa: B008 - nothing to do, however often
 ) -> None:
     """Insert new rows of a tracked model, each with its ``+`` history row under ``actor``.
 
-    ``meanwhile`` is called once, where the database allows it while the rows are being written:
-    it must not use the database.
+    ``meanwhile`` is work in steps, gone through to its end; where the database allows it, while
+    the rows are being written: it must not use the database.
     """
     require_actor(actor)
     if not connection.in_atomic_block:
         raise UnrecordedWrite("the bulk writer needs a transaction: history and rows, or neither")
     if not rows:
-        meanwhile()
+        go_through(meanwhile)
         return
     plan = Plan(model, constants, varying)
     recorded = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,12 +11,14 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.columns import one_trip
-from apps.decisions.bulk import FEW
+from apps.decisions.bulk import FEW, go_through
 
 if TYPE_CHECKING:
     from apps.decisions.bulk import Plan, Rows
 
 SLICE = 2_000  # rows that are written out at once
+PART = 500  # tracked rows that the server writes while the next are written out
+STEPS = 2  # of other work done beside each part
 NULL = "\\N"
 
 
@@ -126,12 +129,26 @@ def insert_tracked(
     plan: Plan,
     recorded: Mapping[str, Any],
     rows: Rows,
-    meanwhile: Callable[[], None],
+    meanwhile: Iterator[None],
 ) -> None:
     if len(rows) < FEW:
         _insert_few(cursor, plan, plan.history, recorded, rows)
-        meanwhile()
+        go_through(meanwhile)
         return
+    parts = [rows[start : start + PART] for start in range(0, len(rows), PART)]
+    lines = list(_lines(plan, parts[0]))
+    for following in [*parts[1:], ()]:
+        with _written(cursor, plan, recorded, lines):
+            lines = list(_lines(plan, following))
+            go_through(meanwhile, STEPS if following else None)
+
+
+@contextmanager
+def _written(
+    cursor: Any, plan: Plan, recorded: Mapping[str, Any], lines: Iterable[str]
+) -> Iterator[None]:
+    """Rows with their history: sent and not waited for, so that the server writes them while this
+    process does what is inside."""
     columns = ", ".join(f'"{column}"' for column in plan.columns)
     shared = ", ".join(f'"{column}"' for column in plan.recorded)
     stage = f'"stage_{plan.table}"'
@@ -139,10 +156,9 @@ def insert_tracked(
         f"CREATE TEMP TABLE {stage} ON COMMIT DROP AS "  # noqa: S608
         f'SELECT {columns} FROM "{plan.table}" WITH NO DATA'
     )
-    _copy(cursor, stage, plan, _lines(plan, rows))
+    _copy(cursor, stage, plan, lines)
     names = ", ".join(f'"{name}"' for name in recorded)
     marks = ", ".join(["%s"] * len(recorded))
-    # Sent and not waited for: the server writes the rows while this process goes on.
     with one_trip():
         cursor.execute(
             f'INSERT INTO "{plan.history}" ({shared}, "history_date", {names}) '  # noqa: S608
@@ -151,7 +167,7 @@ def insert_tracked(
         )
         cursor.execute(f'INSERT INTO "{plan.table}" ({columns}) SELECT {columns} FROM {stage}')  # noqa: S608
         cursor.execute(f"DROP TABLE {stage}")
-        meanwhile()
+        yield
 
 
 def _insert_few(

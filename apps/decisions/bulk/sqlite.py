@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.utils import timezone
+
+from apps.decisions.bulk import go_through
 
 if TYPE_CHECKING:
     from apps.decisions.bulk import Plan, Rows
@@ -64,7 +66,7 @@ def insert_tracked(
     plan: Plan,
     recorded: Mapping[str, Any],
     rows: Rows,
-    meanwhile: Callable[[], None],
+    meanwhile: Iterator[None],
 ) -> None:
     tail = [*recorded.values(), _time(timezone.now())]
     names = [*plan.recorded, *recorded, "history_date"]
@@ -72,4 +74,4 @@ def insert_tracked(
     encoded = _encoded(plan, rows)
     _insert(cursor, plan.history, names, [(*take(values), *tail) for values in encoded])
     _insert(cursor, plan.table, plan.columns, encoded)
-    meanwhile()
+    go_through(meanwhile)

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 
+import orjson
+
 from apps.decisions.domain.envelope import ValidDecision
 
 SALT_BYTES = 16
@@ -64,6 +66,24 @@ def encode_content(value: object) -> bytes:
     return _encode(value).encode()
 
 
+# Digits as one, so that an exponent is found by one search.
+_DIGITS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(256))
+
+
+def encode_checked(value: object) -> bytes:
+    """``encode_content`` of what passed its checks: finite numbers, text without lone surrogates.
+
+    orjson writes the same in a fifth of the time, except for numbers where one of the two has an
+    exponent: those below 0.0001 and from 1e16 on. Where something in the bytes looks like one, the
+    standard library writes them.
+    Parameters: ``value``, as for ``encode_content``. Returns: bytes.
+    """
+    quick = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if b"0.0000" in quick or b"0e" in quick.translate(_DIGITS):
+        return encode_content(value)
+    return quick
+
+
 def split_parts(valid: ValidDecision) -> dict[str, bytes]:
     """The personal content of a decision by part.
 
@@ -72,19 +92,19 @@ def split_parts(valid: ValidDecision) -> dict[str, bytes]:
     """
     parts: dict[str, bytes] = {}
     if valid.features:
-        parts["features"] = encode_content(valid.features)
+        parts["features"] = encode_checked(valid.features)
     if valid.subject_ref is not None or valid.subject_attributes:
         subject = {"attributes": valid.subject_attributes, "ref": valid.subject_ref}
-        parts["subject"] = encode_content(subject)
+        parts["subject"] = encode_checked(subject)
     output = valid.output
     if output is not None and valid.kind == "label":
         output = {"scores": output["scores"]} if "scores" in output else None
     if output is not None:
-        parts["output"] = encode_content(output)
+        parts["output"] = encode_checked(output)
     if valid.explanation:
-        parts["explanation"] = encode_content(valid.explanation)
+        parts["explanation"] = encode_checked(valid.explanation)
     if valid.evidence:
-        parts["evidence"] = encode_content(valid.evidence)
+        parts["evidence"] = encode_checked(valid.evidence)
     return parts
 
 
@@ -105,7 +125,7 @@ def join_output(
         if confidence is not None:
             output["confidence"] = confidence
     if part is not None:
-        output.update(json.loads(part))
+        output.update(orjson.loads(part))
     return output or None
 
 
