@@ -168,9 +168,10 @@ def groups_from(groups: Table, answers: Answers) -> dict[str, GroupLevels]:
 
 def _group_levels(table: Table, votes: Votes, answers: Answers) -> GroupLevels:
     group, n = table.texts["group"], table.ints("n")
-    used = np.unique(group.codes)
+    named = np.bincount(group.codes, minlength=len(group.names)) > 0
+    used = np.flatnonzero(named)
     width = COARSE + 1
-    at = np.searchsorted(used, group.codes) * width + _place(table, COARSE)
+    at = (np.cumsum(named) - 1)[group.codes] * width + _place(table, COARSE)
     good = _favourable(answers)
     favoured = (codes_by(table, "given", answers.labels) == good) & (good != NONE)
     pattern = table.texts["pattern"].codes

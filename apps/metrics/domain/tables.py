@@ -124,9 +124,12 @@ def codes_by(table: Table, column: str, names: Sequence[str]) -> Ints:
 
 def where(table: Table, mask: Mask | Ints) -> Table:
     """The rows of a mask of shape (R,), or of row numbers, in their order."""
+    whole = mask.dtype == np.bool_
+    taken = int(np.count_nonzero(mask)) if whole else len(mask)
+    if whole and taken == table.length:
+        return table
     texts = {name: Text(text.codes[mask], text.names) for name, text in table.texts.items()}
     numbers: dict[str, Numbers] = {name: column[mask] for name, column in table.numbers.items()}
-    taken = int(mask.sum()) if mask.dtype == np.bool_ else len(mask)
     return Table(texts, numbers, taken)
 
 
