@@ -176,6 +176,9 @@ STEPS = {step.__name__: step for step in (prepare, write, mark, build, check, re
 
 def main(name: str, *arguments: str) -> None:
     django.setup()
+    from apps.common.memory import collect_rarely
+
+    collect_rarely()  # as every process of the platform
     document = STEPS[name](*arguments)
     memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**document, "memory_mib": memory_mib}))

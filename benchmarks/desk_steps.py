@@ -211,6 +211,9 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
 def main(name: str, *arguments: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "hitl_platform.settings"
     django.setup()
+    from apps.common.memory import collect_rarely
+
+    collect_rarely()  # as every process of the platform
     print(json.dumps(STEPS[name](*arguments)))
 
 

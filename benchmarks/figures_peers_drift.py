@@ -35,6 +35,7 @@ def stored_features() -> dict[str, Any]:
     """The features of the whole window and of the profile, as a report reads them, and the output,
     the confidence and the outcome."""
     from apps.metrics.cells.attributes import newest_profile
+    from apps.metrics.cells.features import frozen_document
     from apps.metrics.cells.window import read_cells
     from apps.metrics.first_reading import Window
     from apps.metrics.kinds.drift import features_of
@@ -44,7 +45,8 @@ def stored_features() -> dict[str, Any]:
     profile = newest_profile(use_case)
     assert profile is not None
     cells = read_cells(use_case, Window(), ["features"], refresh=False, rolled=["features"])
-    return dict(features_of(cells, profile.document))
+    document = frozen_document.__wrapped__(profile.pk)  # read, though a process keeps it
+    return dict(features_of(cells, document))
 
 
 def features_counted(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str, Any]:

@@ -79,6 +79,9 @@ STEPS = {
 
 def main(name: str, *arguments: str) -> None:
     django.setup()
+    from apps.common.memory import collect_rarely
+
+    collect_rarely()  # as every process of the platform
     print(json.dumps(STEPS[name](*arguments)))
 
 

@@ -395,6 +395,9 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
 def main(name: str, *arguments: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     django.setup()
+    from apps.common.memory import collect_rarely
+
+    collect_rarely()  # as every process of the platform
     document = STEPS[name](*arguments)
     memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**document, "memory_mib": memory_mib}))

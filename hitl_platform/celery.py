@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init
+from celery.signals import beat_init, celeryd_init, worker_process_init, worker_ready
 
+from apps.common.memory import collect_rarely
 from hitl_platform import file_broker  # noqa: F401 - makes it the transport of filesystem://
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_platform.settings")
@@ -26,3 +27,5 @@ def make_broker_folders(**kwargs: Any) -> None:
 
 celeryd_init.connect(make_broker_folders)
 beat_init.connect(make_broker_folders)
+worker_ready.connect(collect_rarely)
+worker_process_init.connect(collect_rarely)

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.common.actor import Actor
 from apps.common.errors import PlatformError
+from apps.common.memory import collect_rarely
 
 
 class PlatformCommand(BaseCommand):
@@ -38,6 +39,10 @@ class PlatformCommand(BaseCommand):
 
     def arguments(self, parser: ArgumentParser) -> None:
         """The command's own arguments."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        collect_rarely()
+        super().run_from_argv(argv)
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.actor = Actor.command(options["actor"] or getpass.getuser())

@@ -17,6 +17,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
+import orjson
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from apps.metrics.cells.columns import Setup
 from apps.metrics.cells.families import PROFILE_TABLE
@@ -162,12 +165,11 @@ def reference_table(entry: Mapping[str, Any]) -> Table:
     rows = entry["counts"]
     if isinstance(rows, Table):
         return rows
-    pairs = np.array([number for row in rows for number in row[:2]], dtype=np.int64).reshape(-1, 2)
+    places, counts = [row[0] for row in rows], [row[1] for row in rows]
     totals = np.zeros(len(rows))
-    for place, row in enumerate(rows):
-        if len(row) > 2:
-            totals[place] = row[2]
-    return table_of({}, {"cell": pairs[:, 0], "n": pairs[:, 1]}, {"total": totals})
+    for place in np.flatnonzero(np.fromiter(map(len, rows), np.int64, len(rows)) > 2).tolist():
+        totals[place] = rows[place][2]
+    return table_of({}, {"cell": places, "n": counts}, {"total": totals})
 
 
 @lru_cache(maxsize=PROFILES_KEPT)
@@ -177,7 +179,9 @@ def frozen_document(profile: UUID) -> Mapping[str, Any]:
 
     Raises: ReferenceProfile.DoesNotExist.
     """
-    document = ReferenceProfile.objects.get(pk=profile).document
+    # tens of thousands of small lists
+    written = ReferenceProfile.objects.values_list(Cast("document", TextField()), flat=True)
+    document = orjson.loads(written.get(pk=profile))
     entries = {
         name: {**entry, "counts": reference_table(entry)}
         for name, entry in document["features"].items()

@@ -13,7 +13,7 @@ from apps.metrics.domain.haste import BLIND, CONFIRMED, Floor, haste_floor, hast
 from apps.metrics.domain.proportions import Part
 from apps.metrics.domain.reliance import ReviewCells, Streak, joined
 from apps.metrics.domain.reviewers import Reviewer, reviewers_report
-from apps.metrics.domain.tables import NONE, Ints, Table, codes_by, collapse
+from apps.metrics.domain.tables import NONE, Ints, Table, codes_by, collapse, where
 from apps.metrics.kinds.bias import favourable_parts
 from apps.metrics.kinds.reading import Cells, Facts, Judged, judged_of, label_set
 
@@ -56,15 +56,18 @@ def floor_of(cells: Cells, facts: Facts) -> Floor:
 
 def paces_of(table: Table, of: str) -> dict[str, Durations]:
     """Reviewer -> active seconds of confirmations, or of blind answers."""
-    rows = codes_by(table, "of", (of,)) == 0
+    own = where(table, codes_by(table, "of", (of,)) == 0)
+    counts, names = _by_cell(own), own.texts["reviewer"].names
+    return {name: Durations(counts[code], 0) for code, name in enumerate(names)}
+
+
+def _by_cell(table: Table) -> Ints:
+    """How often each cell of seconds was met, shape (reviewers, CELLS): one pass over the rows."""
     text = table.texts["reviewer"]
-    cell, n = table.ints("cell"), table.ints("n")
-    found = {}
-    for code, name in enumerate(text.names):
-        own = rows & (text.codes == code)
-        counts = np.bincount(cell[own], n[own], minlength=CELLS).astype(np.int64)
-        found[name] = Durations(counts, 0)
-    return found
+    named = where(table, text.codes != NONE)
+    at = named.texts["reviewer"].codes * CELLS + named.ints("cell")
+    counts = np.bincount(at, named.ints("n"), minlength=len(text.names) * CELLS)
+    return counts.astype(np.int64).reshape(len(text.names), CELLS)
 
 
 def keys_of(cells: Cells) -> tuple[str, ...]:
@@ -162,14 +165,12 @@ def streaks_of(cells: Cells) -> dict[str, Streak]:
 
 def times_of(table: Table) -> dict[str, Durations]:
     """Reviewer -> active seconds."""
-    text, cell, n = table.texts["reviewer"], table.ints("cell"), table.ints("n")
-    total = table.floats("total")
-    found = {}
-    for code, name in enumerate(text.names):
-        rows = text.codes == code
-        counts = np.bincount(cell[rows], n[rows], minlength=CELLS).astype(np.int64)
-        found[name] = Durations(counts, round(float(total[rows].sum())))
-    return found
+    text, counts = table.texts["reviewer"], _by_cell(table)
+    seconds = np.bincount(text.codes + 1, table.floats("total"), minlength=len(text.names) + 1)[1:]
+    return {
+        name: Durations(counts[code], round(float(seconds[code])))
+        for code, name in enumerate(text.names)
+    }
 
 
 def peers_of(table: Table, labels: tuple[str, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
