@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from uuid import UUID
 
@@ -21,17 +22,31 @@ def uuid7(now_ms: int | None = None) -> UUID:
 def uuid7_texts(count: int, now_ms: int | None = None) -> list[str]:
     """Many UUIDv7 as text, in rising order: the bulk path's ids at a fraction of the cost.
 
-    Within the batch the 12 bits after the version count up (RFC 9562, section 6.2, method 1), the
-    milliseconds moving on when they are used up.
+    The 12 bits after the version count up within a millisecond, also from one call of this process
+    to the next (RFC 9562, section 6.2, method 1), the milliseconds moving on when they are used up.
     """
-    stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    first = _places(count) if now_ms is None else now_ms * COUNTED
     random = os.urandom(8 * count).hex()
     found: list[str] = []
-    for first in range(0, count, COUNTED):
-        head = f"{(stamp + first // COUNTED) & 0xFFFFFFFFFFFF:012x}"
+    while len(found) < count:
+        stamp, counter = divmod(first + len(found), COUNTED)
+        head = f"{stamp & 0xFFFFFFFFFFFF:012x}"
         before = f"{head[:8]}-{head[8:]}-7"
-        for number in range(first, min(first + COUNTED, count)):
-            tail = random[16 * number : 16 * number + 16]
-            counter = f"{number - first:03x}"
-            found.append(f"{before}{counter}-{VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}")
+        for n in range(len(found), min(count, len(found) + COUNTED - counter)):
+            tail = random[16 * n : 16 * n + 16]
+            found.append(f"{before}{counter:03x}-{VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}")
+            counter += 1
     return found
+
+
+_lock = threading.Lock()
+_next = 0
+
+
+def _places(count: int) -> int:
+    """The first of as many milliseconds and counters that this process has not given before."""
+    global _next
+    with _lock:
+        first = max(time.time_ns() // 1_000_000 * COUNTED, _next)
+        _next = first + count
+    return first

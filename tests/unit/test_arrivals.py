@@ -79,3 +79,8 @@ def test_many_ids_rise_and_are_version_seven():
         1_760_000_000_002,
     )
     assert len({one.int & 0x0FFF for one in read[:4096]}) > 2_000  # the ends are random
+
+
+def test_ids_of_one_process_rise_from_call_to_call():
+    ids = [one for count in (1, 3, 5_000, 1, 1) for one in uuid7_texts(count)]
+    assert ids == sorted(set(ids))

@@ -19,10 +19,10 @@ from apps.web.decisions.periods import Period, by_day, of_period
 PAGE: Final = 50
 # A part of an id, and an order by a figure, are looked for among so many of the newest: neither
 # has an index, which every decision would have to pay for on its way in.
-WINDOW: Final = 10_000
+WINDOW: Final = 5_000
 # What no index serves is looked for in so many decisions at a time, and the next page looks on:
 # a rare match would else be sought among all of them before a page could be shown.
-STRETCH: Final = 20_000
+STRETCH: Final = 10_000
 UNSERVED: Final = ("lane", "status", "label", "model_version")
 SORTS: Final = {
     "newest": "Newest first",
