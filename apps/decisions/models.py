@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.postgres.indexes import BrinIndex
+from django.contrib.postgres.indexes import BrinIndex, HashIndex
 from django.db import models
 from django.db.models.functions import Coalesce
 
@@ -109,7 +109,9 @@ class Decision(TrackedModel):
                 name="decision_blocked",
                 condition=models.Q(lane="blocked", status="withheld"),
             ),
-            models.Index(
+            # by hash: pseudonyms come in no order, and 64 characters of each would make every
+            # decision change a page of a large tree. SQLite makes it an ordinary one.
+            HashIndex(
                 fields=["subject_pseudonym"],
                 name="decision_subject",
                 condition=models.Q(subject_pseudonym__isnull=False),

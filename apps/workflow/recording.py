@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -15,13 +14,14 @@ from apps.common.columns import Reading
 from apps.common.fields import ExactDecimalField, stored_json
 from apps.common.ids import uuid7_texts
 from apps.decisions.bulk import (
+    MadeRows,
     Prepared,
     insert_prepared,
     insert_tracked,
     inserted_together,
     prepared_rows,
 )
-from apps.decisions.domain.content import commitment, encode_checked, encode_content
+from apps.decisions.domain.content import commitment, encode_checked
 from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import TRANSITIONS, Lane, creation_event
 from apps.decisions.models import PARTS, Decision, Payload
@@ -31,7 +31,7 @@ from apps.policies.domain.lanes import Lane as RoutedLane
 from apps.policies.domain.mandates import Mandate, MandateUse, after_use
 from apps.policies.domain.reasons import encoded_reasons
 from apps.reviews.domain.priority import rank, stake_of
-from apps.reviews.models import ReviewTask, Seat
+from apps.reviews.models import Pool, ReviewTask, Seat
 from apps.reviews.pools import pool_for
 from apps.reviews.services import due_at, use_case_stakes
 from apps.supervision.mandates import mandates_take
@@ -86,7 +86,7 @@ class Recorder:
             for lane in set(self.lanes)
         }
         self.statuses = [status_of[lane] for lane in self.lanes]
-        encoded = encoded_reasons(result, lambda found: (encode_content(found), _codes(found)))
+        encoded = encoded_reasons(result, lambda found: (encode_checked(found), _codes(found)))
         self.reasons = [content for content, _codes_ in encoded]
         self.codes = [codes for _content, codes in encoded]
 
@@ -95,15 +95,18 @@ class Recorder:
     ) -> T | None:
         """The rows; ``last`` is asked behind all of them, and its answer returned. ``meanwhile``:
         as for ``insert_tracked``."""
-        tasks, seats = ([], None) if self.routed.past else self._laid_out()
+        asked, pool = [], None
         if not self.routed.past:
             self._write_mandate_uses()
+            asked = self._asked()
+            pool = self._pool() if asked else None
+        tasks: list[tuple[Any, ...]] = []
         others: list[Prepared] = []
-        with inserted_together(max(len(self.ids), self._seats_each() * len(tasks))):
-            self._write_decisions(chain(self._others(others), meanwhile or ()))
-            if seats is not None:
+        with inserted_together(max(len(self.ids), self._seats_each() * len(asked))):
+            beside = chain(self._laid_out(asked, pool, tasks, others), self._others(others))
+            self._write_decisions(chain(beside, meanwhile or ()))
+            if tasks:
                 self._write_tasks(tasks)
-                insert_prepared(seats)
             for prepared in others:
                 insert_prepared(prepared)
             answered = None if last is None else last.sent()
@@ -125,38 +128,37 @@ class Recorder:
         after = routed.result.needs_after_review.tolist()
         left = self._mandates_left()
         mandates = self._mandate_ids()
-        decisions = []
-        for i, arrival in enumerate(routed.arrivals):
-            v, version = arrival.valid, routed.versions[i]
-            status = self.statuses[i]
-            decisions.append(
-                (
-                    self.ids[i],
-                    v.external_id,
-                    version.pk,
-                    v.kind,
-                    v.label,
-                    v.confidence,
-                    v.margin,
-                    v.label_not_top,
-                    _scaled(v.amount),
-                    v.decided_at or self.now,
-                    self.lanes[i],
-                    self.would_be[i],
-                    self.codes[i],
-                    chances[i],
-                    after[i],
-                    version.status,
-                    mandates[i],
-                    left[i],
-                    status,
-                    None if status == "pending" else self.now,
-                    v.label if status == "released" else None,
-                    arrival.pseudonym,
-                    *arrival.commitments,
-                    commitment(arrival.salt[SALT_OF["reasons"]], self.reasons[i]),
-                )
+
+        def row(i: int) -> tuple[Any, ...]:
+            arrival, version, status = routed.arrivals[i], routed.versions[i], self.statuses[i]
+            v = arrival.valid
+            return (
+                self.ids[i],
+                v.external_id,
+                version.pk,
+                v.kind,
+                v.label,
+                v.confidence,
+                v.margin,
+                v.label_not_top,
+                _scaled(v.amount),
+                v.decided_at or self.now,
+                self.lanes[i],
+                self.would_be[i],
+                self.codes[i],
+                chances[i],
+                after[i],
+                version.status,
+                mandates[i],
+                left[i],
+                status,
+                None if status == "pending" else self.now,
+                v.label if status == "released" else None,
+                arrival.pseudonym,
+                *arrival.commitments,
+                commitment(arrival.salt[SALT_OF["reasons"]], self.reasons[i]),
             )
+
         constants = {
             "use_case_id": routed.use_case.slug,
             "created_at": self.now,
@@ -167,10 +169,9 @@ class Recorder:
             "lifecycle": routed.use_case.lifecycle,
         }
         # In one order everywhere: two senders of the same cases wait for each other, none for both.
-        decisions.sort(key=itemgetter(VARYING.index("external_id")))
-        insert_tracked(
-            Decision, constants, VARYING, decisions, actor=self.actor, meanwhile=meanwhile
-        )
+        cases = [arrival.valid.external_id for arrival in routed.arrivals]
+        rows = MadeRows(sorted(range(len(cases)), key=cases.__getitem__), row)
+        insert_tracked(Decision, constants, VARYING, rows, actor=self.actor, meanwhile=meanwhile)
 
     def _payloads(self) -> Prepared:
         rows = []
@@ -214,29 +215,43 @@ class Recorder:
     def _seats_each(self) -> int:
         return int(self.routed.policy.document["reviews_required"])
 
-    def _laid_out(self) -> tuple[list[tuple[Any, ...]], Prepared | None]:
+    def _asked(self) -> list[int]:
+        """Which decisions ask people."""
+        after = self.routed.result.needs_after_review.tolist()
+        each = enumerate(zip(self.lanes, self.would_be, after, strict=True))
+        return [i for i, (lane, would, late) in each if late or "review" in (lane, would)]
+
+    def _pool(self) -> Pool:
+        return pool_for(self.routed.use_case.slug, skills=self.routed.policy.document["skills"])
+
+    def _laid_out(
+        self,
+        asked: Sequence[int],
+        pool: Pool | None,
+        tasks: list[tuple[Any, ...]],
+        others: list[Prepared],
+    ) -> Iterator[None]:
         """The tasks of the decisions that ask people (key, decision, kind, rank), and a seat for
         each review that one asks for."""
+        if pool is None:
+            return
         tier, required = self.routed.use_case.risk_tier, self._seats_each()
         due = due_at(self.routed.policy.document, self.routed.use_case, self.now)
         by_label = use_case_stakes(self.routed.use_case)
-        after = self.routed.result.needs_after_review.tolist()
-        rows = []
-        for i, arrival in enumerate(self.routed.arrivals):
-            waits = self.lanes[i] == "review"
-            if waits or after[i] or self.would_be[i] == "review":
-                stake = stake_of(by_label, arrival.valid.label, arrival.valid.amount)
-                place = rank(self.now, due, tier, arrival.valid.confidence, stake)
-                rows.append((self.ids[i], "before" if waits else "after", place))
-        tasks = [(key, *row) for key, row in zip(uuid7_texts(len(rows)), rows, strict=True)]
-        self.tasks = {decision: Asked(key, due, required) for key, decision, *_ in tasks}
-        return tasks, self._seats(tasks) if tasks else None
-
-    def _seats(self, tasks: list[tuple[Any, ...]]) -> Prepared:
-        pool = pool_for(self.routed.use_case.slug, skills=self.routed.policy.document["skills"])
-        numbers = range(1, self._seats_each() + 1)
+        for key, i in zip(uuid7_texts(len(asked)), asked, strict=True):
+            v = self.routed.arrivals[i].valid
+            stake = stake_of(by_label, v.label, v.amount)
+            place = rank(self.now, due, tier, v.confidence, stake)
+            kind = "before" if self.lanes[i] == "review" else "after"
+            tasks.append((key, self.ids[i], kind, place))
+            self.tasks[self.ids[i]] = Asked(key, due, required)
+        yield
+        numbers = range(1, required + 1)
         rows = [(key, n, place) for key, *_, place in tasks for n in numbers]
-        return prepared_rows(Seat, {"pool_id": pool.pk}, ["task_id", "number", "rank"], rows)
+        others.append(
+            prepared_rows(Seat, {"pool_id": pool.pk}, ["task_id", "number", "rank"], rows)
+        )
+        yield
 
     def _write_tasks(self, tasks: list[tuple[Any, ...]]) -> None:
         asked = self.tasks[tasks[0][1]]

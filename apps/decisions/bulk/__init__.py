@@ -9,7 +9,7 @@ decimals as scaled integers, JSON fields as their stored text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import islice
@@ -26,6 +26,23 @@ from apps.common.models import TrackedModel
 
 Rows = Sequence[tuple[Any, ...]]
 FEW = 8  # below this, plain inserts cost fewer round trips than a COPY
+
+
+class MadeRows(Sequence[tuple[Any, ...]]):
+    """Rows that are made when they are written: some of them while the server writes others."""
+
+    def __init__(self, keys: Sequence[int], make: Callable[[int], tuple[Any, ...]]) -> None:
+        self._keys, self._make = keys, make
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, at: Any) -> Any:
+        keys = self._keys[at]
+        return [*map(self._make, keys)] if isinstance(at, slice) else self._make(keys)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return map(self._make, self._keys)
 
 
 class Plan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,10 +31,6 @@ def _escaped(value: str) -> str:
     return value
 
 
-def _time(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(" ")
-
-
 def _other(value: Any) -> str:
     return _escaped(str(value))
 
@@ -47,7 +44,7 @@ ENCODERS: dict[type, Callable[[Any], str]] = {
     float: repr,
     bytes: lambda value: "\\\\x" + value.hex(),
     memoryview: lambda value: "\\\\x" + bytes(value).hex(),
-    datetime: _time,
+    datetime: datetime.isoformat,  # aware: with its offset
 }
 
 
@@ -61,21 +58,24 @@ def _texts(column: tuple[Any, ...]) -> Sequence[str]:
     By column, not by row: a column is of one type, so that the type is asked for once, the search
     for characters to escape is one, and a repeated time or reference is written once.
     """
-    types = {value.__class__ for value in column}
-    missing = type(None) in types
-    types.discard(type(None))
+    types = set(map(type, column))
+    missing = NoneType in types
+    types.discard(NoneType)
     if types == {str}:
         whole = "".join([v for v in column if v is not None]) if missing else "".join(column)
         if "\\" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
             return [NULL if value is None else _escaped(value) for value in column]
         return [NULL if value is None else value for value in column] if missing else column
     if types == {datetime} or types == {UUID}:
-        written = {value: _text(value) for value in set(column)}
-        return [written[value] for value in column]
+        places = [*map(id, column)]
+        written = {place: _text(v) for place, v in dict(zip(places, column, strict=True)).items()}
+        return [written[place] for place in places]
     if len(types) == 1:
         encode = ENCODERS.get(types.pop(), _other)
-        return [NULL if value is None else encode(value) for value in column]
-    return [_text(value) for value in column]
+        if missing:
+            return [NULL if value is None else encode(value) for value in column]
+        return [*map(encode, column)]
+    return [*map(_text, column)]
 
 
 def _lines(plan: Plan, rows: Rows) -> Iterator[str]:
@@ -140,10 +140,10 @@ def insert_tracked(
         f"CREATE TEMP TABLE IF NOT EXISTS {_stage(plan)} ON COMMIT DELETE ROWS AS "  # noqa: S608
         f'SELECT * FROM "{plan.table}" WITH NO DATA'
     )
-    parts = [rows[start : start + PART] for start in range(0, len(rows), PART)]
-    lines = list(_lines(plan, parts[0]))
-    for following in [*parts[1:], ()]:
+    lines = list(_lines(plan, rows[:PART]))
+    for start in range(PART, len(rows) + PART, PART):
         with _written(cursor, plan, recorded, lines):
+            following = rows[start : start + PART]
             lines = list(_lines(plan, following))
             go_through(meanwhile, STEPS if following else None)
 
