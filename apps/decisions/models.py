@@ -90,6 +90,26 @@ class Decision(TrackedModel):
         indexes = [
             # lists: a use case's decisions, newest first (ids are ordered by time)
             models.Index(fields=["use_case", "-id"], name="decision_list"),
+            # a use case's decisions by when they were made, with all that a list is narrowed and
+            # sorted by: some thousand are looked at without reading one of their rows. What the
+            # expression is made of is named too, or PostgreSQL would read the rows for it.
+            models.Index(
+                "use_case",
+                Coalesce("decided_at", "created_at"),
+                "id",
+                name="decision_days",
+                include=[
+                    "decided_at",
+                    "created_at",
+                    "external_id",
+                    "model_version",
+                    "label",
+                    "confidence",
+                    "amount",
+                    "lane",
+                    "status",
+                ],
+            ),
             # what waits for people
             models.Index(
                 fields=["use_case", "id"],

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from apps.common.prepared import Prepared
 from apps.decisions.domain.content import join_output
@@ -14,6 +17,7 @@ from apps.decisions.domain.final_outputs import final_output
 from apps.decisions.domain.lifecycle import Status
 from apps.decisions.models import Content, Decision, Payload
 
+DAY: Final = Coalesce("decided_at", "created_at")
 LATER = "_later_content"  # of a decision whose later content was read with its page
 ERASED = "The content was erased."
 STANDING = ("reasons", "final")  # the parts whose newest content counts
@@ -22,12 +26,32 @@ PAYLOAD = Prepared(
 )
 
 
-def newest_of(rows: QuerySet[Decision], most: int) -> QuerySet[Decision]:
-    """The newest of ``rows``, at most ``most``. Bounded by an id: their ids as a subquery would be
-    joined with the whole table."""
+def by_day(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """``rows`` that can be narrowed and ordered by ``day``: when decided, else when it came."""
+    found: QuerySet[Any] = rows.alias(day=DAY)
+    return found
+
+
+def newest_of(
+    rows: QuerySet[Decision], most: int, *, of_one_use_case: bool = False
+) -> QuerySet[Decision]:
+    """The newest of ``rows``, at most ``most``: by id, in one use case by day, where an index holds
+    all that lists ask for. Bounded by the last: ids as a subquery would be joined with the whole
+    table."""
+    if of_one_use_case:
+        days: Any = by_day(rows)
+        found = days.order_by("-day", "-pk").values_list(DAY, "pk")[most - 1 : most].first()
+        newest: QuerySet[Decision] = days if found is None else days.filter(_from(*found))
+        return newest
     ordered = rows.order_by("-pk").values_list("pk", flat=True)
     last = ordered[most - 1 : most].first()
     return rows if last is None else rows.filter(pk__gte=last)
+
+
+def _from(day: datetime, key: UUID) -> Q:
+    """From a decision on, itself included. The bound on the day alone is for the index."""
+    further: Q = Q(day__gt=day) | Q(day=day, pk__gte=key)
+    return Q(day__gte=day) & further
 
 
 def payload_of(decision: Decision) -> Payload | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from apps.common.fields import StoredJSONField
@@ -75,6 +76,12 @@ class ReviewTask(TrackedModel):
             # lists of what waits, and the sweep of what is overdue
             models.Index(fields=["rank"], name="task_queue", condition=models.Q(status="open")),
             models.Index(fields=["due_at"], name="task_due", condition=models.Q(status="open")),
+            # how many lapsed of late
+            models.Index(
+                fields=["closed_at"], name="task_lapsed", condition=models.Q(status="lapsed")
+            ),
+            # what came of late: rows stand in the order of time, so that block ranges do
+            BrinIndex(fields=["created_at"], name="task_came_brin"),
         ]
 
     def __str__(self) -> str:
@@ -239,7 +246,21 @@ class Review(TrackedModel):
         ]
         indexes = [
             # what a person has done, and of late: asked at each claim
-            models.Index(fields=["reviewer", "reviewed_at"], name="review_of_person")
+            models.Index(fields=["reviewer", "reviewed_at"], name="review_of_person"),
+            # what was done of late; imported ones make a range read more blocks, no less right
+            BrinIndex(fields=["reviewed_at"], name="review_day_brin"),
+            # a person's newest case in each use case: what was imported has no part in it
+            models.Index(
+                fields=["reviewer", "use_case", "reviewed_at"],
+                name="review_last_case",
+                condition=models.Q(imported=False, machine=False),
+            ),
+            # answers to known cases
+            models.Index(
+                fields=["reviewer"],
+                name="review_known",
+                condition=models.Q(right__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Avg, Count, F, Min, Q, QuerySet
+from django.db.models import Avg, Count, F, Min, Q, QuerySet, Sum
 
 from apps.accounts.models import User
+from apps.common.columns import fetched
 from apps.policies.models import PolicyStatus, PolicyVersion
 from apps.reviews.domain.load import erlang_c, staffing_for
 from apps.reviews.domain.priority import RankParts, rank_parts, stake_of
@@ -32,7 +32,7 @@ _AGES = """
         SELECT use_case_id, created_at,
             row_number() OVER (PARTITION BY use_case_id ORDER BY created_at DESC) AS place,
             count(*) OVER (PARTITION BY use_case_id) AS n
-        FROM reviews_reviewtask WHERE status = 'open' AND kind IN ('before', 'after')
+        FROM reviews_reviewtask WHERE status = 'open' AND kind IN ('before', 'after') {of}
     ) ranked
     WHERE place IN ((n * 50 + 99) / 100, (n * 90 + 99) / 100, (n * 99 + 99) / 100)
     ORDER BY use_case_id, place
@@ -235,12 +235,16 @@ def _task_counts(
 
 
 def _seat_counts(slugs: Collection[str] | None) -> dict[str, dict[str, Any]]:
-    rows: Any = Seat.objects.filter(state__in=("free", "leased"))
+    free = Q(state="free", assigned_to__isnull=True)
+    held = Q(state="leased")
+    assigned = Q(state="free", assigned_to__isnull=False)
+    # each has an index, which "free or leased" would not find
+    rows: Any = Seat.objects.filter(free | held | assigned)
     rows = rows if slugs is None else rows.filter(pool__use_case__in=slugs)
     counted = rows.values(name=F("pool__use_case")).annotate(
-        free=Count("pk", filter=Q(state="free", assigned_to__isnull=True)),
-        held=Count("pk", filter=Q(state="leased")),
-        assigned=Count("pk", filter=Q(state="free", assigned_to__isnull=False)),
+        free=Count("pk", filter=free),
+        held=Count("pk", filter=held),
+        assigned=Count("pk", filter=assigned),
     )
     return {row["name"]: row for row in counted}
 
@@ -272,15 +276,13 @@ def _as_of_the_queue(row: Mapping[str, Any], own: ChecksHeld) -> dict[str, int]:
 
 
 def _ages(now: datetime, slugs: Collection[str] | None) -> dict[str, dict[int, float]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_AGES)
-        rows = cursor.fetchall()
+    if slugs is not None and not slugs:
+        return {}
+    marks = ", ".join(["%s"] * len(slugs or ()))
+    of = "" if slugs is None else f"AND use_case_id IN ({marks})"
     by_use_case: dict[str, list[float]] = {}
-    for slug, _place, created_at in rows:
-        if slugs is None or slug in slugs:
-            by_use_case.setdefault(slug, []).append(
-                (now - _time(created_at)) / timedelta(minutes=1)
-            )
+    for slug, _place, created_at in fetched(_AGES.format(of=of), [*(slugs or ())]):
+        by_use_case.setdefault(slug, []).append((now - _time(created_at)) / timedelta(minutes=1))
     return {slug: _at_percentiles(ages) for slug, ages in by_use_case.items()}
 
 
@@ -301,11 +303,7 @@ def _outlooks(
 ) -> dict[str, Outlook]:
     came: Any = ReviewTask.objects.filter(created_at__gt=now - RECENT, kind__in=ASKING)
     came = came if slugs is None else came.filter(use_case__in=slugs)
-    arrivals = dict(
-        came.values_list("use_case_id")
-        .annotate(seats=Count("seats"))
-        .values_list("use_case_id", "seats")
-    )
+    arrivals = dict(came.values_list("use_case_id").annotate(seats=Sum("reviews_required")))
     worked = {
         row["use_case_id"]: row
         for row in _recent_verdicts(now, slugs)

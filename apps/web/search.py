@@ -18,7 +18,7 @@ from apps.decisions.models import Decision
 from apps.decisions.selectors import newest_of
 from apps.registry.models import UseCase
 from apps.web.decisions.access import visible_decisions, visible_names
-from apps.web.decisions.listing import WINDOW
+from apps.web.decisions.listing import WINDOW, one_use_case
 from apps.workflow.desk.closed import closed_to
 
 MOST: Final = 10  # of each sort
@@ -63,8 +63,11 @@ def _decisions(caller: Caller, text: str) -> list[Hit]:
     exact = own or list(rows.filter(use_case__in=list(names), external_id=text)[:MOST])
     found = exact
     if not exact:
-        newest = newest_of(rows, WINDOW).filter(external_id__icontains=text)
-        found = list(newest.order_by("-pk")[:MOST])
+        newest = newest_of(rows, WINDOW, of_one_use_case=one_use_case(caller, {}))
+        keys = newest.filter(external_id__icontains=text).order_by("-pk").values_list("pk")
+        found = list(
+            Decision.objects.filter(pk__in=[key for (key,) in keys[:MOST]]).order_by("-pk")
+        )
     closed = closed_to(caller, [one.pk for one in found])
     return [
         Hit(

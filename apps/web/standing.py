@@ -107,7 +107,8 @@ class LaneCount:
 
 def lane_counts(use_case: UseCase) -> tuple[list[LaneCount], int]:
     """Where the newest decisions went, and how many those are: at most COUNTED."""
-    newest = newest_of(Decision.objects.filter(use_case=use_case), COUNTED)
+    rows_of_it = Decision.objects.filter(use_case=use_case)
+    newest = newest_of(rows_of_it, COUNTED, of_one_use_case=True)
     rows = newest.order_by().values("lane")
     counted = rows.annotate(n=Count("pk"), waiting=Count("pk", filter=Q(status="pending")))
     found = list(counted.values_list("lane", "n", "waiting"))

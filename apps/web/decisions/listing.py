@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from apps.accounts.callers import Caller
 from apps.decisions.domain.lifecycle import Status
 from apps.decisions.models import Decision
-from apps.decisions.selectors import newest_of
+from apps.decisions.selectors import by_day, newest_of
 from apps.web.decisions.access import listed_decisions, unseen_by, visible_decisions, visible_names
-from apps.web.decisions.periods import Period, by_day, of_period
+from apps.web.decisions.periods import Period, of_one_use_case, of_period
 
 PAGE: Final = 50
 # A part of an id, and an order by a figure, are looked for among so many of the newest: neither
@@ -98,7 +98,13 @@ def matching(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision]:
     period = period_of(wanted)
     if period != ALWAYS:
         rows = by_day(rows).filter(period.bounds())
-    return _by_external_id(caller, rows, wanted["q"]) if wanted.get("q") else rows
+    return _by_external_id(caller, rows, wanted) if wanted.get("q") else rows
+
+
+def one_use_case(caller: Caller, wanted: Mapping[str, Any]) -> bool:
+    """Whether all that a list can hold is of one use case."""
+    slugs = caller.visible("decision.view")
+    return bool(wanted.get("use_case")) or (slugs is not None and len(slugs) == 1)
 
 
 def period_of(wanted: Mapping[str, Any]) -> Period:
@@ -116,13 +122,16 @@ def among_of(caller: Caller, wanted: Mapping[str, Any]) -> QuerySet[Decision] | 
     return rows.filter(use_case_id=wanted["use_case"]) if wanted.get("use_case") else rows
 
 
-def _by_external_id(caller: Caller, rows: QuerySet[Decision], text: str) -> QuerySet[Decision]:
+def _by_external_id(
+    caller: Caller, rows: QuerySet[Decision], wanted: Mapping[str, Any]
+) -> QuerySet[Decision]:
     """The whole id by its index; where none has it, a part of one among the newest."""
-    slugs = list(visible_names(caller))
+    text, slugs = wanted["q"], list(visible_names(caller))
     whole = rows.filter(use_case__in=slugs, external_id=text)
     if whole.exists():
         return whole
-    return newest_of(rows, WINDOW).filter(external_id__icontains=text)
+    newest = newest_of(rows, WINDOW, of_one_use_case=one_use_case(caller, wanted))
+    return newest.filter(external_id__icontains=text)
 
 
 def decision_page(
@@ -135,12 +144,15 @@ def decision_page(
     telling: bool = False,
     among: QuerySet[Decision] | None = None,
     period: Period = ALWAYS,
+    in_one: bool = False,
     size: int = PAGE,
 ) -> DecisionPage:
-    """One page of ``rows``: by id, in a ``period`` by when they were decided. ``telling``: what they
-    were narrowed by says what the AI said; ``among``: see ``among_of``."""
+    """One page of ``rows``: by id; in a ``period`` or in one use case (``in_one``) by when they were
+    decided. ``telling``: what they were narrowed by says what the AI said; ``among``: see
+    ``among_of``."""
+    look = _Look(rows, among, period, in_one)
     find = _by_figure if sort in FIGURES else _by_time
-    found, next_, previous, partial = find(rows, sort, among, period, after, before, size)
+    found, next_, previous, partial = find(look, sort, after, before, size)
     unseen = unseen_by(caller, [row.pk for row in found])
     if telling or sort in ("sure", "unsure"):
         found = [row for row in found if row.pk not in unseen]
@@ -165,86 +177,91 @@ def _stretch_end(among: QuerySet[Decision], falls: bool, start: UUID | None) -> 
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Where a page is looked for."""
+
+    rows: QuerySet[Decision]
+    among: QuerySet[Decision] | None
+    period: Period
+    in_one: bool
+
+    @property
+    def in_pieces(self) -> bool:
+        return self.period != ALWAYS and not self.in_one
+
+    def keys(self, start: UUID | None, falls: bool, most: int) -> tuple[list[UUID], UUID | None]:
+        """The first ids after ``start``, with the end of the stretch they were looked for in. Ids
+        alone, which indexes hold; the rows of a page are read by them."""
+        if self.in_pieces:
+            return self.pieces("pk", start, falls, most)
+        found, end = self.ordered(start, falls)
+        return list(found.values_list("pk", flat=True)[:most]), end
+
+    def pieces(self, *arguments: Any) -> tuple[list[Any], UUID | None]:
+        """Of several use cases, in a period."""
+        *columns, start, falls, most = arguments
+        rows: Any = self.rows.values_list(*columns, flat=len(columns) == 1)
+        return of_period(
+            rows, self.among, self.period, start=start, falls=falls, most=most, stretch=STRETCH
+        )
+
+    def ordered(self, start: UUID | None, falls: bool) -> tuple[QuerySet[Decision], UUID | None]:
+        """In order after ``start``, as far as the stretch goes, with its end."""
+        if self.in_one:
+            return of_one_use_case(
+                self.rows, self.among, self.period, start=start, falls=falls, stretch=STRETCH
+            )
+        rows = self.rows.order_by("-pk" if falls else "pk")
+        end = None if self.among is None else _stretch_end(self.among, falls, start)
+        if end is not None:
+            rows = rows.filter(**{f"pk__{'gte' if falls else 'lte'}": end})
+        if start is not None:
+            rows = rows.filter(**{f"pk__{'lt' if falls else 'gt'}": start})
+        return rows, end
+
+
 _Found = tuple[list[Decision], UUID | None, UUID | None, bool]
 
 
-def _by_time(
-    rows: QuerySet[Decision],
-    sort: str,
-    among: QuerySet[Decision] | None,
-    period: Period,
-    after: UUID | None,
-    before: UUID | None,
-    size: int,
-) -> _Found:
-    rows = rows.select_related("model_version__system").only(*SHOWN)
-    falls, start = _falls(sort, before), before or after
-    find = _by_id if period == ALWAYS else _by_day
-    found, end = find(rows, among, period, start, falls, size + 1)
-    more, found = len(found) > size, found[:size]
-    partial = end is not None and len(found) < size
+def _by_time(look: _Look, sort: str, after: UUID | None, before: UUID | None, size: int) -> _Found:
+    keys, end = look.keys(before or after, _falls(sort, before), size + 1)
+    more, keys = len(keys) > size, keys[:size]
+    partial = end is not None and len(keys) < size
     if before is not None:
-        found.reverse()
-    first, last = (found[0].pk, found[-1].pk) if found else (None, None)
+        keys.reverse()
+    first, last = (keys[0], keys[-1]) if keys else (None, None)
     next_ = last if more or before is not None else None
     previous = first if (more if before is not None else after is not None) else None
     if partial:
         next_, previous = (end, previous) if before is None else (next_, end)
-    return found, next_, previous, partial
-
-
-def _by_id(
-    rows: QuerySet[Decision],
-    among: QuerySet[Decision] | None,
-    _period: Period,
-    start: UUID | None,
-    falls: bool,
-    most: int,
-) -> tuple[list[Decision], UUID | None]:
-    """By id: ids are ordered by time."""
-    end = None if among is None else _stretch_end(among, falls, start)
-    if end is not None:
-        rows = rows.filter(**{f"pk__{'gte' if falls else 'lte'}": end})
-    if start is not None:
-        rows = rows.filter(**{f"pk__{'lt' if falls else 'gt'}": start})
-    return list(rows.order_by("-pk" if falls else "pk")[:most]), end
-
-
-def _by_day(
-    rows: QuerySet[Decision],
-    among: QuerySet[Decision] | None,
-    period: Period,
-    start: UUID | None,
-    falls: bool,
-    most: int,
-) -> tuple[list[Decision], UUID | None]:
-    return of_period(rows, among, period, start=start, falls=falls, most=most, stretch=STRETCH)
+    return _rows_of(keys), next_, previous, partial
 
 
 def _by_figure(
-    rows: QuerySet[Decision],
-    sort: str,
-    among: QuerySet[Decision] | None,
-    period: Period,
-    after: UUID | None,
-    before: UUID | None,
-    size: int,
+    look: _Look, sort: str, after: UUID | None, before: UUID | None, size: int
 ) -> _Found:
     """The newest that match, ordered by a figure; those without one come last."""
-    column, falling = FIGURES[sort]
-    find: Any = _by_id if period == ALWAYS else _by_day
-    newest, _end = find(rows.values_list("pk", column), among, period, None, True, WINDOW)
-    newest.sort(key=lambda one: rank_of(one[1], falling))
-    keys = [one[0] for one in newest]
+    keys = _ranked(look, *FIGURES[sort])
     places = {key: place for place, key in enumerate(keys)}
     start = places[after] + 1 if after in places else 0
     if before in places:
         start = max(0, places[before] - size)
     chosen = keys[start : start + size]
-    held = {row.pk: row for row in _with_models(chosen)}
-    found = [held[key] for key in chosen if key in held]
     next_ = chosen[-1] if start + size < len(keys) else None
-    return found, next_, chosen[0] if chosen and start > 0 else None, False
+    return _rows_of(chosen), next_, chosen[0] if chosen and start > 0 else None, False
+
+
+def _ranked(look: _Look, column: str, falling: bool) -> list[UUID]:
+    if look.in_pieces:
+        newest, _end = look.pieces("pk", column, None, True, WINDOW)
+        newest.sort(key=lambda one: rank_of(one[1], falling))
+        return [one[0] for one in newest]
+    rows, _end = look.ordered(None, True)
+    newest_rows = newest_of(rows, WINDOW, of_one_use_case=look.in_one)
+    figure = F(column).desc(nulls_last=True) if falling else F(column).asc(nulls_last=True)
+    newest_first = ("-day", "-pk") if look.in_one else ("-pk",)
+    return list(newest_rows.order_by(figure, *newest_first).values_list("pk", flat=True))
 
 
 def rank_of(figure: Any, falling: bool) -> tuple[bool, Any]:
@@ -253,6 +270,8 @@ def rank_of(figure: Any, falling: bool) -> tuple[bool, Any]:
     return False, -figure if falling else figure
 
 
-def _with_models(keys: Sequence[UUID]) -> QuerySet[Decision]:
-    rows: QuerySet[Decision] = Decision.objects.filter(pk__in=keys)
-    return rows.select_related("model_version__system").only(*SHOWN)
+def _rows_of(keys: Sequence[UUID]) -> list[Decision]:
+    """The decisions in the order of their ids."""
+    rows = Decision.objects.filter(pk__in=keys).select_related("model_version__system")
+    held = {row.pk: row for row in rows.only(*SHOWN)}
+    return [held[key] for key in keys if key in held]

@@ -12,11 +12,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Coalesce
 
 from apps.decisions.models import Decision
+from apps.decisions.selectors import DAY, by_day
 
-DAY: Final = Coalesce("decided_at", "created_at")
 FIRST: Final = timedelta(hours=6)
 GROWTH: Final = 4  # where a piece holds next to nothing
 LONGEST: Final = timedelta(days=100 * 365)  # from then on a piece has no end
@@ -37,9 +36,31 @@ class Period:
         return found if self.end is None else found & Q(day__lt=self.end)
 
 
-def by_day(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """``rows`` that can be narrowed and ordered by ``day``: when decided, else when it came."""
-    return rows.alias(day=DAY)
+def of_one_use_case(
+    rows: QuerySet[Decision],
+    among: QuerySet[Decision] | None,
+    period: Period,
+    *,
+    start: UUID | None,
+    falls: bool,
+    stretch: int,
+) -> tuple[QuerySet[Decision], UUID | None]:
+    """``rows`` of one use case, in the period after ``start``, in the order of day and id: all of
+    that is in one index. ``among``: of them so many as make ``stretch`` are looked at; with them the
+    last of these, None where nothing is left to look at."""
+    order = ("-day", "-pk") if falls else ("day", "pk")
+    place = period.bounds() if start is None else period.bounds() & _after(start, falls)
+    rows = by_day(rows).filter(place).order_by(*order)
+    if among is None:
+        return rows, None
+    looked_at = by_day(among).filter(place).order_by(*order).values_list(DAY, "pk")
+    last = looked_at[stretch - 1 : stretch].first()
+    if last is None:
+        return rows, None
+    day, key = last
+    way = "gt" if falls else "lt"
+    until: Any = Q(**{f"day__{way}": day}) | Q(**{"day": day, f"pk__{way}e": key})
+    return rows.filter(Q(**{f"day__{way}e": day}) & until), key
 
 
 def of_period(

@@ -11,12 +11,13 @@ from django.db.models import QuerySet
 
 from apps.accounts.callers import Caller
 from apps.decisions.models import Decision
+from apps.decisions.selectors import by_day
 from apps.exports.domain.csv_view import write_csv
 from apps.registry.models import ModelVersion
 from apps.reviews.models import ReviewTask
 from apps.web.decisions.access import unseen_by
 from apps.web.decisions.listing import ALWAYS, FIGURES, rank_of
-from apps.web.decisions.periods import Period, by_day
+from apps.web.decisions.periods import Period
 
 MOST_CSV: Final = 10_000
 CSV_COLUMNS: Final = (
@@ -60,10 +61,16 @@ class Line(NamedTuple):
 
 
 def csv_of(
-    caller: Caller, rows: QuerySet[Decision], sort: str, *, period: Period, telling: bool
+    caller: Caller,
+    rows: QuerySet[Decision],
+    sort: str,
+    *,
+    period: Period,
+    in_one: bool,
+    telling: bool,
 ) -> tuple[bytes, int]:
     """The view as CSV with its number of rows, at most MOST_CSV, in the order of the list."""
-    lines = _lines(rows, sort, period)
+    lines = _lines(rows, sort, by_time=in_one or period != ALWAYS)
     unseen = _unseen(caller, lines)
     if telling or sort in ("sure", "unsure"):
         lines = [line for line in lines if line.id not in unseen]
@@ -72,10 +79,10 @@ def csv_of(
     return out.getvalue(), len(lines)
 
 
-def _lines(rows: QuerySet[Decision], sort: str, period: Period) -> list[Line]:
+def _lines(rows: QuerySet[Decision], sort: str, *, by_time: bool) -> list[Line]:
     """Without making objects of ten thousand rows, their model versions and systems."""
-    order = ("pk",) if period == ALWAYS else ("day", "pk")
-    rows = rows if period == ALWAYS else by_day(rows)
+    order = ("day", "pk") if by_time else ("pk",)
+    rows = by_day(rows) if by_time else rows
     rows = rows.order_by(*(name if sort == "oldest" else f"-{name}" for name in order))
     lines = [Line(*values) for values in rows.values_list(*Line._fields)[:MOST_CSV]]
     if sort in FIGURES:

@@ -42,6 +42,7 @@ from apps.web.decisions.listing import (
     among_of,
     decision_page,
     matching,
+    one_use_case,
     period_of,
 )
 from apps.web.decisions.proofs import proof_document
@@ -87,6 +88,7 @@ def decisions(request: PageRequest) -> HttpResponse:
             telling=_telling(wanted),
             among=among_of(request.caller, wanted),
             period=period_of(wanted),
+            in_one=one_use_case(request.caller, wanted),
         )
     context = {
         "form": form,
@@ -121,6 +123,7 @@ def decisions_csv(request: PageRequest) -> HttpResponse:
         rows,
         wanted.get("sort") or "newest",
         period=period_of(wanted),
+        in_one=one_use_case(request.caller, wanted),
         telling=_telling(wanted),
     )
     detail = {"door": "page", "rows": count, "narrowed_by": [k for k in NARROWING if wanted.get(k)]}
