@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from benchmarks.pages_steps import IN_COMMAND, LIMITED, MAIN, ON_THE_LOOP, OTHERS, SINGLE
@@ -244,11 +247,16 @@ ASKED: dict[str, Callable[[str], Iterator[Asked]]] = {
 # --- Asking ---------------------------------------------------------------------------------
 
 WARM_UP = 2
+VALUES = [
+    (re.compile(r"'[^']*'(::\w+)?"), "?"),
+    (re.compile(r"\b\d+(\.\d+)?\b"), "?"),
+    (re.compile(r"\?(, \?)+"), "?"),
+]
 
 
-def measured(asked: Asked, calls: int) -> dict[str, float]:
-    """``p95_ms`` and ``median_ms`` of ``calls`` answers after a warm-up, ``cpu_ms`` of this process
-    at the median, and ``queries`` of one."""
+def measured(asked: Asked, calls: int) -> dict[str, Any]:
+    """``ms`` of ``calls`` answers after a warm-up, ``cpu_ms`` of this process at the median,
+    ``queries`` of one, and ``shapes``: how often it sends each, without its values."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -257,14 +265,21 @@ def measured(asked: Asked, calls: int) -> dict[str, float]:
         send()
     with CaptureQueriesContext(connection) as seen:
         send()
-    queries = len(seen)  # now: the next request empties the log
+    shapes = Counter(_shape(one["sql"]) for one in seen.captured_queries)
     taken, busy = zip(*(send() for _ in range(calls)), strict=True)
     return {
-        "p95_ms": 1000 * sorted(taken)[-(-95 * calls // 100) - 1],
-        "median_ms": 1000 * median(taken),
+        "ms": [1000 * one for one in taken],
         "cpu_ms": 1000 * median(busy),
-        "queries": queries,
+        "queries": shapes.total(),
+        "shapes": shapes,
     }
+
+
+def _shape(sql: str) -> str:
+    """A query without its values, however many a list has."""
+    for pattern, said in VALUES:
+        sql = pattern.sub(said, sql)
+    return hashlib.sha256(sql.encode()).hexdigest()[:16]
 
 
 def _sender(asked: Asked) -> Callable[[], tuple[float, float]]:

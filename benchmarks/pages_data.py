@@ -187,19 +187,31 @@ def fill(cursor: Any, first: int, count: int, values: Mapping[str, Any]) -> None
     ``use_cases``, ``policies`` and ``levels`` (arrays side by side, of which the decisions take
     their turn), ``start``, ``step`` (seconds) and ``open_since``.
     """
-    _triggers(cursor, "DISABLE")
+    triggers = _triggers(cursor)
+    _switch(cursor, triggers, "DISABLE")
     try:
         for begin in range(first, first + count, FILL):
             bounds = {**values, "first": begin, "last": min(begin + FILL, first + count) - 1}
             for rows in ROWS:
                 _insert(cursor, rows, bounds)
     finally:
-        _triggers(cursor, "ENABLE")
+        _switch(cursor, triggers, "ENABLE ALWAYS")
 
 
-def _triggers(cursor: Any, what: str) -> None:
-    for table in {name for rows in ROWS for name in (rows.table, rows.recorded)}:
-        cursor.execute(f'ALTER TABLE "{table}" {what} TRIGGER USER')
+def _triggers(cursor: Any) -> list[tuple[str, str]]:
+    """The triggers of the tables that are filled, each with its table."""
+    tables = {name for rows in ROWS for name in (rows.table, rows.recorded) if name}
+    cursor.execute(
+        "SELECT tgrelid::regclass::text, tgname FROM pg_trigger "
+        "WHERE tgrelid::regclass::text = ANY(%s) AND NOT tgisinternal",
+        [sorted(tables)],
+    )
+    return list(cursor.fetchall())
+
+
+def _switch(cursor: Any, triggers: list[tuple[str, str]], what: str) -> None:
+    for table, trigger in triggers:
+        cursor.execute(f'ALTER TABLE {table} {what} TRIGGER "{trigger}"')
 
 
 def _insert(cursor: Any, rows: Rows, bounds: Mapping[str, Any]) -> None:

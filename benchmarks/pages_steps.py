@@ -32,12 +32,12 @@ ROLES = (
 )
 EVERYWHERE, LIMITED = "everywhere", "limited"
 PROFILE_DAYS = 14
-OPEN_HOURS = 48  # what came in since waits for people
 WHO = {"pages": (EVERYWHERE, LIMITED), "tables": (EVERYWHERE,), "figures": (EVERYWHERE,)}
 
 
-def prepare() -> dict[str, Any]:
-    """The use cases with their policies, who reviews, and who looks at pages."""
+def prepare(open_hours: str) -> dict[str, Any]:
+    """The use cases with their policies, who reviews, and who looks at pages. What came in within
+    the last ``open_hours`` waits for people, half of it in the window of who watches."""
     from django.conf import settings
 
     from apps.accounts.services import person_create, role_grant
@@ -51,7 +51,7 @@ def prepare() -> dict[str, Any]:
     actor = Actor.command("benchmark")
     _saved(ModelVersion(system=_saved(AISystem(name="scorer")), version="1"))
     for slug, level in {**LEVELS, SINGLE: "HITL", EMPTY: "HITL"}.items():
-        raw = json.dumps(_file(slug, level)).encode()
+        raw = json.dumps(_file(slug, level, int(open_hours))).encode()
         use_case_load(actor=actor, raw=raw)
         pool_for(slug)
         _saved(
@@ -76,7 +76,7 @@ def _start() -> datetime:
     return today - timedelta(days=DAYS - 1)
 
 
-def _file(slug: str, level: str) -> dict[str, Any]:
+def _file(slug: str, level: str, open_hours: int) -> dict[str, Any]:
     begin = _start().date()
     definition = {
         "slug": slug,
@@ -98,12 +98,12 @@ def _file(slug: str, level: str) -> dict[str, Any]:
     if level == "HITL":
         policy |= {"confidence_threshold": 0.6, "sla_minutes": 480}
     if level == "HOTL":
-        policy |= {"intervention_minutes": 1440}
+        policy |= {"intervention_minutes": 30 * open_hours}
     return {"use_case": definition, "policy": policy, "proposer": "ann", "approver": "ben"}
 
 
-def write(count: str) -> dict[str, Any]:
-    """So many decisions over the last DAYS days, up to now."""
+def write(count: str, open_hours: str) -> dict[str, Any]:
+    """So many decisions over the last DAYS days, up to now; those of ``open_hours`` wait."""
     from django.db import connection
 
     from apps.accounts.models import User
@@ -123,7 +123,7 @@ def write(count: str) -> dict[str, Any]:
         "levels": [LEVELS[slug] for slug in TURNS],
         "start": start,
         "step": (now - start).total_seconds() / int(count),
-        "open_since": now - timedelta(hours=OPEN_HOURS),
+        "open_since": now - timedelta(hours=int(open_hours)),
     }
     began = time.perf_counter()
     with connection.cursor() as cursor:
@@ -175,16 +175,17 @@ def seal() -> dict[str, Any]:
 
 
 def settle() -> dict[str, Any]:
-    """What autovacuum does within minutes."""
+    """What the workers and autovacuum do within minutes."""
     from django.db import connection
 
+    seal()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return {}
 
 
 def ask(kind: str, calls: str, only: str = "") -> dict[str, Any]:
-    """Each request so many times after a warm-up: milliseconds at p95 and p50, and queries.
+    """Each request so many times after a warm-up: its milliseconds, and what it asks the database.
 
     What a process keeps for itself is thrown away before each call.
     """
