@@ -256,7 +256,8 @@ VALUES = [
 
 def measured(asked: Asked, calls: int) -> dict[str, Any]:
     """``ms`` of ``calls`` answers after a warm-up, ``cpu_ms`` of this process at the median,
-    ``queries`` of one, and ``shapes``: how often it sends each, without its values."""
+    ``queries`` of one, and ``shapes``: how often it sends each, without its values; ``rows`` of a
+    table to take away, of anything else 1."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -266,10 +267,11 @@ def measured(asked: Asked, calls: int) -> dict[str, Any]:
     with CaptureQueriesContext(connection) as seen:
         send()
     shapes = Counter(_shape(one["sql"]) for one in seen.captured_queries)
-    taken, busy = zip(*(send() for _ in range(calls)), strict=True)
+    taken, busy, rows = zip(*(send() for _ in range(calls)), strict=True)
     return {
         "ms": [1000 * one for one in taken],
         "cpu_ms": 1000 * median(busy),
+        "rows": rows[0],
         "queries": shapes.total(),
         "shapes": shapes,
     }
@@ -282,8 +284,8 @@ def _shape(sql: str) -> str:
     return hashlib.sha256(sql.encode()).hexdigest()[:16]
 
 
-def _sender(asked: Asked) -> Callable[[], tuple[float, float]]:
-    """Sends the request and returns its seconds, and this process's own.
+def _sender(asked: Asked) -> Callable[[], tuple[float, float, int]]:
+    """Sends the request and returns its seconds, this process's own, and the rows of a table.
 
     What the process keeps is thrown away before.
     """
@@ -296,7 +298,7 @@ def _sender(asked: Asked) -> Callable[[], tuple[float, float]]:
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username=asked.who))
 
-    def send() -> tuple[float, float]:
+    def send() -> tuple[float, float, int]:
         cache.clear()
         reading.forget()
         began, worked = time.perf_counter(), time.process_time()
@@ -306,6 +308,7 @@ def _sender(asked: Asked) -> Callable[[], tuple[float, float]]:
             answer = client.get(asked.address)
         seconds = time.perf_counter() - began, time.process_time() - worked
         assert answer.status_code in (200, 302), (asked.name, answer.status_code)
-        return seconds
+        is_table = answer.headers["Content-Type"].startswith("text/csv")
+        return *seconds, answer.content.count(b"\n") if is_table else 1
 
     return send
