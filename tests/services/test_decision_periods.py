@@ -120,6 +120,59 @@ def test_an_order_by_a_figure_and_the_table_hold_the_same_decisions_of_a_period(
         assert [row["external_id"] for row in csv.DictReader(io.StringIO(table))] == whole
 
 
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+@pytest.mark.parametrize(
+    ("query", "low", "high"),
+    [("", -1e6, 1e6), (f"begin={at(1)}&end={at(9)}", 1, 9), ("q=c-", -1e6, 1e6)],
+    ids=["all", "period", "part of an id"],
+)
+def test_one_use_case_is_listed_by_when_decisions_were_made(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sort: str, query: str, low: float, high: float
+) -> None:
+    small_pages(monkeypatch, 3)
+    asked = f"use_case=loan&sort={sort}&{query}"
+    whole = expected(low, high, falls=sort == "newest")
+    pages, last = walk(client, asked)
+    assert [one for page in pages for one in page] == whole
+    assert all(len(page) == 3 for page in pages[:-1])
+    back, first = walk(client, f"{asked}&before={last.previous}", "previous")
+    assert [one for page in reversed(back) for one in page] == whole[: 3 * (len(pages) - 1)]
+    assert first.previous is None
+    table = client.get(f"/decisions/decisions.csv?{asked}").content.decode()
+    assert [row["external_id"] for row in csv.DictReader(io.StringIO(table))] == whole
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+@pytest.mark.parametrize("period", ["", f"&begin={at(0)}&end={at(8.5)}"], ids=["all", "period"])
+def test_a_rare_match_in_one_use_case_is_looked_for_by_when_decisions_were_made(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sort: str, period: str
+) -> None:
+    """c-0 to c-3 were sent to review; c-0 alone, of day 9, is not in the period."""
+    monkeypatch.setattr(listing, "STRETCH", 3)
+    query = f"use_case=loan&lane=review&sort={sort}{period}"
+    assert client.get(f"/decisions/?{query}").context["page"].partial
+    found = ["c-1", "c-3", "c-2"] + ([] if period else ["c-0"])
+    pages, _last = walk(client, query)
+    assert [one for page in pages for one in page] == (found if sort == "oldest" else found[::-1])
+
+
+def test_a_figure_orders_the_newest_of_one_use_case_by_when_they_were_made(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "WINDOW", 4)
+    newest = expected(-1e6, 1e6, falls=True)[:4]
+    surest = sorted(newest, key=lambda name: -int(name[2:]))
+    assert walk(client, "use_case=loan&sort=sure")[0] == [surest]
+    assert walk(client, "use_case=loan&sort=unsure")[0] == [surest[::-1]]
+
+
+def test_the_newest_of_one_use_case_are_those_decided_last() -> None:
+    rows = Decision.objects.filter(use_case="loan")
+    found = newest_of(rows, 3, of_one_use_case=True).values_list("external_id", flat=True)
+    assert set(found) == {"c-9", "c-6", "c-0"}
+    assert newest_of(rows, 99, of_one_use_case=True).count() == len(DAYS)
+
+
 def test_the_newest_are_as_many_as_asked_for_or_all() -> None:
     rows = Decision.objects.filter(lane="automatic")  # c-4 to c-9
     found = newest_of(rows, 4).order_by("pk").values_list("external_id", flat=True)

@@ -194,13 +194,14 @@ class _Look:
         """The first ids after ``start``, with the end of the stretch they were looked for in. Ids
         alone, which indexes hold; the rows of a page are read by them."""
         if self.in_pieces:
-            return self.pieces("pk", start, falls, most)
+            return self.pieces(["pk"], start, falls, most)
         found, end = self.ordered(start, falls)
         return list(found.values_list("pk", flat=True)[:most]), end
 
-    def pieces(self, *arguments: Any) -> tuple[list[Any], UUID | None]:
+    def pieces(
+        self, columns: Sequence[str], start: UUID | None, falls: bool, most: int
+    ) -> tuple[list[Any], UUID | None]:
         """Of several use cases, in a period."""
-        *columns, start, falls, most = arguments
         rows: Any = self.rows.values_list(*columns, flat=len(columns) == 1)
         return of_period(
             rows, self.among, self.period, start=start, falls=falls, most=most, stretch=STRETCH
@@ -254,7 +255,7 @@ def _by_figure(
 
 def _ranked(look: _Look, column: str, falling: bool) -> list[UUID]:
     if look.in_pieces:
-        newest, _end = look.pieces("pk", column, None, True, WINDOW)
+        newest, _end = look.pieces(["pk", column], None, True, WINDOW)
         newest.sort(key=lambda one: rank_of(one[1], falling))
         return [one[0] for one in newest]
     rows, _end = look.ordered(None, True)
