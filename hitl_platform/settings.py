@@ -215,6 +215,8 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 
 # --- Storage, cache, files ------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# SQLite leaves out what an index carries along, and says so at each start: it is slower there alone.
+SILENCED_SYSTEM_CHECKS = ["models.W040"]
 CACHE_URL = env.text("CACHE_URL")
 # Embedded runs one web process; several processes share their rate limits through Redis.
 CACHES = {

