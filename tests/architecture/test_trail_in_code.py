@@ -52,7 +52,8 @@ def test_every_tracked_model_can_be_recorded() -> None:
 
 
 def test_the_system_checks_find_nothing(db: None) -> None:
-    assert run_checks(databases=["default"]) == []
+    found = run_checks(databases=["default"])
+    assert [one for one in found if not one.is_silenced()] == []
 
 
 def test_every_tracked_and_sealed_table_is_a_source_of_records() -> None:
