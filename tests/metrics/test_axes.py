@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.metrics.domain.axes import along, rows_of, runs_of
-from apps.metrics.domain.packing import FIRST_MAGIC, pack, unpack
+from apps.metrics.domain.axes import Runs, along, each_alone, rows_of, runs_of, summed
+from apps.metrics.domain.packing import FIRST_MAGIC, pack, runs_in, unpack
 from apps.metrics.domain.tables import Table, collapse, groups_of, labels, table_of
 
 ROW = st.tuples(
@@ -70,6 +70,26 @@ def test_the_order_of_the_rows_makes_no_difference(rows: list[Any], draw: Any) -
     draw.shuffle(mixed)
     first = pack({"x": table(list(kept.values()))}, {"x": "cell"})
     assert pack({"x": table(mixed)}, {"x": "cell"}) == first
+
+
+@settings(deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([1, 10**9]))
+def test_days_add_up_along_their_axis_without_being_written_out(days: Any, apart: int) -> None:
+    """As counted row by row, whether a day is packed as runs or as rows, near or far apart."""
+    plain: Counter[Any] = Counter()
+    parts = []
+    for rows in days:
+        one = table([(name, right, cell * apart, n, 0.0) for name, right, cell, n, _sum in rows])
+        counted = Table(one.texts, {n: one.ints(n) for n in ("right", "cell", "n")}, one.length)
+        read = runs_in(unpack(pack({"x": counted}, {"x": "cell"})), "x")
+        parts.append(read if isinstance(read, Runs) else each_alone(read, "cell"))
+        for name, right, cell, n, _sum in rows:
+            plain[name, right, cell * apart] += n
+    found = summed(parts, "cell")
+    columns = [found.ints(name).tolist() for name in ("right", "cell", "n")]
+    rows = list(zip(labels(found, "name"), *columns, strict=True))
+    assert {row[:3]: row[3] for row in rows} == plain
+    assert len(rows) == len(plain)
 
 
 def test_a_run_begins_where_anything_but_the_axis_changes() -> None:

@@ -86,6 +86,18 @@ def test_confidence_cells_hold_every_level(use_case: UseCase) -> None:
     assert counted(table, ["given", "true", "level", "right"]) == wanted
 
 
+def test_along_their_axis_the_days_of_a_family_are_one_table(use_case: UseCase) -> None:
+    cells = read_cells(use_case, Window())
+    for family, name in (("confidence", "confidence"), ("groups", "groups"), ("people", "levels")):
+        shape = SHAPES[family][name]
+        columns = [*shape.texts, *shape.whole]
+        found = cells.along(family, name)
+        assert counted(found, columns) == counted(cells.table(family, name), columns)
+        assert len(found) == len(counted(found, columns))
+    with pytest.raises(ValueError, match="does not count alone along an axis"):
+        cells.along("outcome")
+
+
 def test_calibration_cells_keep_exact_sums(use_case: UseCase) -> None:
     table = read_cells(use_case, Window()).table("calibration")
     known = [one for one in read_cases(use_case, Window()) if one.right is not None]

@@ -16,7 +16,8 @@ from apps.metrics.cells.families import EARLIER, GROUP, empty, shape_of
 from apps.metrics.cells.refreshing import cells_refresh
 from apps.metrics.cells.running import Stretch, stretches
 from apps.metrics.cells.storing import Packed, keep_blobs, packed
-from apps.metrics.domain.packing import unpack
+from apps.metrics.domain.axes import Runs, each_alone, summed
+from apps.metrics.domain.packing import runs_in, unpack
 from apps.metrics.domain.tables import NONE, Ints, Table, Text, concat
 from apps.metrics.first_reading import Window
 from apps.metrics.models import FAMILIES, CellBlob, DayCells
@@ -74,6 +75,25 @@ class WindowCells:
             self._joined[key] = concat(tables) if tables else nothing
         return self._joined[key]
 
+    def along(self, family: str, name: str | None = None) -> Table:
+        """A table with an axis of all days together, equal rows added up.
+
+        Parameters: as for ``table``. Raises: ValueError: as there, and where it has sums of floats.
+        """
+        name = family if name is None else name
+        shape = shape_of(family, name)
+        if shape.axis is None or shape.sums:
+            raise ValueError(f"table={name!r} of {family}: it does not count alone along an axis")
+        like = each_alone(empty(shape, self.attributes), shape.axis).heads
+        parts = [Runs(like, np.zeros(0, dtype=np.int64))]
+        for _day, tables, kept in self._stored(family, name):
+            if kept not in tables:
+                continue
+            one = runs_in(tables, kept)
+            runs = one if isinstance(one, Runs) else each_alone(one, shape.axis)
+            parts.append(Runs(self._fitted(runs.heads, like), runs.counts))
+        return summed(parts, shape.axis)
+
     def per_day(self, family: str, name: str | None = None) -> dict[date, Table]:
         """A table of each day, the days in order."""
         key = (family, family if name is None else name)
@@ -85,8 +105,7 @@ class WindowCells:
         """The same one after the other, none of them kept: for those with thousands of rows a day."""
         name = family if name is None else name
         nothing = empty(shape_of(family, name), self.attributes)
-        for day, tables in sorted(self._family(family).items()):
-            kept = name if name in tables else EARLIER.get((family, name), name)
+        for day, tables, kept in self._stored(family, name):
             yield day, self._fitted(tables.get(kept, nothing), nothing)
 
     def added_up(self, family: str, name: str) -> Iterator[Table]:
@@ -99,6 +118,11 @@ class WindowCells:
         for month in months:
             yield from month.tables(name)
         yield from (table for day, table in days if day >= begin)
+
+    def _stored(self, family: str, name: str) -> Iterator[tuple[date, Tables, str]]:
+        """Each day's tables in order, and under which name a table of today stands in them."""
+        for day, tables in sorted(self._family(family).items()):
+            yield day, tables, name if name in tables else EARLIER.get((family, name), name)
 
     def _family(self, family: str) -> Mapping[date, Tables]:
         if family not in self.whole:

@@ -10,6 +10,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -97,10 +98,16 @@ class Unpacked(Mapping[str, Table]):
 
     def __getitem__(self, name: str) -> Table:
         head = self._heads[name]
-        try:
+        with _named(name):
             return _table(head, _Reader(zlib.decompress(self._streams[name])))
-        except (*FAULTS, ValueError) as fault:
-            raise ValueError(f"the packed cells {name!r} cannot be read: {fault}") from fault
+
+    def runs(self, name: str) -> Runs | Table:
+        """A table as it is written: its runs without their floats, or its rows."""
+        head = self._heads[name]
+        if "axis" not in head:
+            return self[name]
+        with _named(name):
+            return _runs(head, _Reader(zlib.decompress(self._streams[name])))
 
     def __contains__(self, name: object) -> bool:
         return name in self._heads
@@ -110,6 +117,19 @@ class Unpacked(Mapping[str, Table]):
 
     def __len__(self) -> int:
         return len(self._heads)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (*FAULTS, ValueError) as fault:
+        raise ValueError(f"the packed cells {name!r} cannot be read: {fault}") from fault
+
+
+def runs_in(tables: Mapping[str, Table], name: str) -> Runs | Table:
+    """One of some tables, as runs where it is packed as such."""
+    return tables.runs(name) if isinstance(tables, Unpacked) else tables[name]
 
 
 def unpack(data: bytes) -> Mapping[str, Table]:
@@ -170,11 +190,15 @@ class _Reader:
 def _table(head: Mapping[str, Any], reader: _Reader) -> Table:
     if "axis" not in head:
         return _columns(head, reader)
-    heads = _columns(head["runs"], reader)
-    size, kind = head["counts"]
-    rows = rows_of(Runs(heads, reader.narrow(kind, size)), head["axis"])
+    rows = rows_of(_runs(head, reader), head["axis"])
     sums = _columns(head, reader)
     return Table(rows.texts, {**rows.numbers, **sums.numbers}, rows.length)
+
+
+def _runs(head: Mapping[str, Any], reader: _Reader) -> Runs:
+    heads = _columns(head["runs"], reader)
+    size, kind = head["counts"]
+    return Runs(heads, reader.narrow(kind, size))
 
 
 def _columns(head: Mapping[str, Any], reader: _Reader) -> Table:
