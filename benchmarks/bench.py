@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -38,6 +39,30 @@ class Bench:
             command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE
         )
         return json.loads(done.stdout)
+
+    @contextmanager
+    def talking(self, module: str, *arguments: object) -> Iterator[Callable[..., Any]]:
+        """Asks ``python -m module``, a process of its own that stays: a JSON line for a JSON line."""
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            heard, said = process.stdin, process.stdout
+            assert heard is not None and said is not None
+
+            def ask(*words: object) -> Any:
+                heard.write(json.dumps(words) + "\n")
+                heard.flush()
+                return json.loads(said.readline())
+
+            yield ask
+            heard.close()
+            said.read()
 
     @cached_property
     def small_log(self) -> dict[str, Any]:

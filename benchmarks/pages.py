@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from statistics import median
@@ -17,7 +17,7 @@ FEW, MANY = 10_000, 1_000_000
 # What came in within so many hours waits: with few as well so much that it fills a page, since one
 # of nine rows is no measure of the same with fifty.
 OPEN_HOURS = {FEW: 720, MANY: 48}
-CALLS, TURNS = 10, 4
+CALLS, TURNS = 10, 4  # all requests, then all of them again: what is busy for a minute is in each
 WORKERS = 2
 NOTICED_MS = 10  # what grows by less is no slower to anybody
 MOST_MS = {"pages": 200, "tables": 1_000, "figures": 500}
@@ -32,25 +32,47 @@ def answering(bench: Bench) -> Iterator[Figure]:
         small = stack.enter_context(_holding(bench, FEW, OPEN_HOURS[FEW]))
         large = stack.enter_context(_holding(bench, many, OPEN_HOURS[MANY]))
         for kind, most in MOST_MS.items():
-            # in turns, so that both meet the same machine, however busy others keep it
-            asked = [
-                [one.process(STEPS, "ask", kind, CALLS) for one in (small, large)]
-                for _ in range(TURNS)
-            ]
-            few, lots = (_together([turn[n] for turn in asked]) for n in (0, 1))
-            yield from _figures(bench, kind, most, few, lots)
+            yield from _figures(bench, kind, most, *asked_in_turns(small, large, kind))
 
 
-def _together(turns: list[Measured]) -> Measured:
-    """One request's times of all turns; it is the same by its place, since names hold the hour."""
-    found: Measured = {}
-    for (name, one), *others in zip(*(turn.items() for turn in turns), strict=True):
-        each = [one["ms"], *(other["ms"] for _name, other in others)]
-        ms = sorted(ms for turn in each for ms in turn)
-        p95 = ms[-(-95 * len(ms) // 100) - 1]
-        # of the quietest turn: growth is of the work, not of what else the machine does meanwhile
-        found[name] = {**one, "p95_ms": p95, "median_ms": min(map(median, each))}
-    return found
+def asked_in_turns(small: Bench, large: Bench, kind: str) -> tuple[Measured, Measured]:
+    """Each request to the one and at once to the other, again and again, so that both meet the same
+    machine, however busy others keep it. A request is the same in both by its place: names hold ids.
+    """
+    with small.talking(STEPS, "answer", kind) as one, large.talking(STEPS, "answer", kind) as other:
+        few, lots = _Asked(one), _Asked(other)
+        for _ in range(TURNS):
+            for place in range(len(few.names)):
+                for _ in range(CALLS):
+                    few.once(place)
+                    lots.once(place)
+        return few.measured(), lots.measured()
+
+
+class _Asked:
+    """What a process of ``pages_steps.answer`` has said so far."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+        self.names: list[str] = ask("names")
+        self._queries = [ask("queries", place) for place in range(len(self.names))]
+        self._answers: list[list[Any]] = [[] for _ in self.names]
+
+    def once(self, place: int) -> None:
+        self._answers[place].append(self._ask("once", place))
+
+    def measured(self) -> Measured:
+        found: Measured = {}
+        for name, queries, answers in zip(self.names, self._queries, self._answers, strict=True):
+            ms = sorted(answer["ms"] for answer in answers)
+            found[name] = {
+                "median_ms": median(ms),
+                "p95_ms": ms[-(-95 * len(ms) // 100) - 1],
+                "cpu_ms": median(answer["cpu_ms"] for answer in answers),
+                "rows": answers[0]["rows"],
+                "queries": queries,
+            }
+        return found
 
 
 @contextmanager
@@ -74,12 +96,12 @@ def _figures(
     """Each request is the same in both by its place: names hold ids, which differ."""
     pairs = list(zip(few.values(), lots.items(), strict=True))
     slow = max(lots, key=lambda name: lots[name]["p95_ms"])
-    more = [(_more(small["shapes"], large["shapes"]), name) for small, (name, large) in pairs]
+    more = [(_more(small["queries"], large["queries"]), name) for small, (name, large) in pairs]
     growth = [(_growth(small, large), name) for small, (name, large) in pairs]
     bench.shared[f"pages-{kind}"] = lots
     print(f"  {kind}: slowest {slow}; most queries more {max(more)[1]}", flush=True)
     for name, one in sorted(lots.items(), key=lambda entry: -entry[1]["p95_ms"])[:10]:
-        print(f"  {one['p95_ms']:7.0f} ms  {one['queries']:3.0f} queries  {name}", flush=True)
+        print(f"  {one['p95_ms']:7.0f} ms  {sum(one['queries'].values()):3.0f} queries  {name}", flush=True)
     for ratio, name in sorted(growth, reverse=True)[:10]:
         print(f"  {ratio:7.2f} times  {lots[name]['median_ms']:4.0f} ms  {name}", flush=True)
     yield Figure(f"pages-{kind}-p95", lots[slow]["p95_ms"], most, "ms", lower_is_better=True)

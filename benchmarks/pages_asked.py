@@ -7,10 +7,9 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from benchmarks.pages_steps import IN_COMMAND, LIMITED, MAIN, ON_THE_LOOP, OTHERS, SINGLE
@@ -59,7 +58,7 @@ PLAIN = (
     "/supervision/command/",
     "/supervision/mandates/",
     f"/supervision/?use_case={ON_THE_LOOP}",
-    "/supervision/?page=5",
+    "/supervision/?page=2",
     f"/supervision/command/?use_case={IN_COMMAND}",
     "/policies/",
     "/use-cases/",
@@ -246,7 +245,6 @@ ASKED: dict[str, Callable[[str], Iterator[Asked]]] = {
 
 # --- Asking ---------------------------------------------------------------------------------
 
-WARM_UP = 2
 VALUES = [
     (re.compile(r"'[^']*'(::\w+)?"), "?"),
     (re.compile(r"\b\d+(\.\d+)?\b"), "?"),
@@ -254,27 +252,31 @@ VALUES = [
 ]
 
 
-def measured(asked: Asked, calls: int) -> dict[str, Any]:
-    """``ms`` of ``calls`` answers after a warm-up, ``cpu_ms`` of this process at the median,
-    ``queries`` of one, and ``shapes``: how often it sends each, without its values; ``rows`` of a
-    table to take away, of anything else 1."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
+class Asking:
+    """Some requests, each sent as often as it is told to: see ``pages_steps.answer``."""
 
-    send = _sender(asked)
-    for _ in range(WARM_UP):
-        send()
-    with CaptureQueriesContext(connection) as seen:
-        send()
-    shapes = Counter(_shape(one["sql"]) for one in seen.captured_queries)
-    taken, busy, rows = zip(*(send() for _ in range(calls)), strict=True)
-    return {
-        "ms": [1000 * one for one in taken],
-        "cpu_ms": 1000 * median(busy),
-        "rows": rows[0],
-        "queries": shapes.total(),
-        "shapes": shapes,
-    }
+    def __init__(self, asked: Sequence[Asked]) -> None:
+        self._asked = asked
+        self._senders = [_sender(one) for one in asked]
+
+    def names(self) -> list[str]:
+        return [one.name for one in self._asked]
+
+    def queries(self, place: int) -> dict[str, int]:
+        """How often one answer sends each query, without its values; after a warm-up."""
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        self._senders[place]()
+        with CaptureQueriesContext(connection) as seen:
+            self._senders[place]()
+        return Counter(_shape(one["sql"]) for one in seen.captured_queries)
+
+    def once(self, place: int) -> dict[str, float]:
+        """``ms`` of one answer, ``cpu_ms`` of this process; ``rows`` of a table to take away, of
+        anything else 1."""
+        seconds, busy, rows = self._senders[place]()
+        return {"ms": 1000 * seconds, "cpu_ms": 1000 * busy, "rows": rows}
 
 
 def _shape(sql: str) -> str:

@@ -37,7 +37,7 @@ WHO = {"pages": (EVERYWHERE, LIMITED), "tables": (EVERYWHERE,), "figures": (EVER
 
 def prepare(open_hours: str) -> dict[str, Any]:
     """The use cases with their policies, who reviews, and who looks at pages. What came in within
-    the last ``open_hours`` waits for people, half of it in the window of who watches."""
+    the last ``open_hours`` waits for people, five sixths of it in the window of who watches."""
     from django.conf import settings
 
     from apps.accounts.services import person_create, role_grant
@@ -98,17 +98,22 @@ def _file(slug: str, level: str, open_hours: int) -> dict[str, Any]:
     if level == "HITL":
         policy |= {"confidence_threshold": 0.6, "sla_minutes": 480}
     if level == "HOTL":
-        policy |= {"intervention_minutes": 30 * open_hours}
+        policy |= {"intervention_minutes": 50 * open_hours}
     return {"use_case": definition, "policy": policy, "proposer": "ann", "approver": "ben"}
 
 
 def write(count: str, open_hours: str) -> dict[str, Any]:
-    """So many decisions over the last DAYS days, up to now; those of ``open_hours`` wait."""
+    """So many decisions over the last DAYS days, up to now; those of ``open_hours`` wait.
+
+    Reference profiles are frozen as soon as their days are there, as the workers do: the newest
+    records are those of people's work.
+    """
     from django.db import connection
 
     from apps.accounts.models import User
+    from apps.metrics.cells.profiles import profile_freeze_due
     from apps.policies.models import PolicyVersion
-    from apps.registry.models import ModelVersion
+    from apps.registry.models import ModelVersion, UseCase
     from apps.reviews.models import Pool
 
     people = User.objects.filter(username__startswith="reviewer-").values_list("pk", flat=True)
@@ -127,7 +132,12 @@ def write(count: str, open_hours: str) -> dict[str, Any]:
     }
     began = time.perf_counter()
     with connection.cursor() as cursor:
-        fill(cursor, 0, int(count), values)
+        early = int(count) * (PROFILE_DAYS + 1) // DAYS
+        fill(cursor, 0, early, values)
+        cursor.execute("ANALYZE")
+        for use_case in UseCase.objects.all():
+            profile_freeze_due(use_case)
+        fill(cursor, early, int(count) - early, values)
         single = {
             **values,
             "use_cases": [SINGLE],
@@ -141,15 +151,13 @@ def write(count: str, open_hours: str) -> dict[str, Any]:
 
 
 def mark() -> dict[str, Any]:
-    """Which days are to be counted; each use case's reference profile frozen."""
+    """Which days are to be counted."""
     from apps.metrics.cells.marking import cells_mark_dirty
-    from apps.metrics.cells.profiles import profile_freeze_due
     from apps.metrics.cells.refreshing import stale_mark
     from apps.registry.models import UseCase
 
     marked = cells_mark_dirty()
     for use_case in UseCase.objects.all():
-        profile_freeze_due(use_case)
         stale_mark(use_case)
     return {"days": marked}
 
@@ -184,15 +192,16 @@ def settle() -> dict[str, Any]:
     return {}
 
 
-def ask(kind: str, calls: str, only: str = "") -> dict[str, Any]:
-    """Each request so many times after a warm-up: its milliseconds, and what it asks the database.
+def answer(kind: str) -> dict[str, Any]:
+    """Answers lines ["names"], ["queries", place] and ["once", place] with a line, until no more
+    come. What the process keeps for itself is thrown away before each request."""
+    from benchmarks.pages_asked import ASKED, Asking
 
-    What a process keeps for itself is thrown away before each call.
-    """
-    from benchmarks.pages_asked import ASKED, measured
-
-    asked = [one for who in WHO[kind] for one in ASKED[kind](who) if only in one.name]
-    return {one.name: measured(one, int(calls)) for one in asked}
+    asking = Asking([one for who in WHO[kind] for one in ASKED[kind](who)])
+    for line in sys.stdin:
+        name, *places = json.loads(line)
+        print(json.dumps(getattr(asking, name)(*places)), flush=True)
+    return {}
 
 
 def _saved(row: Any) -> Any:
@@ -203,7 +212,7 @@ def _saved(row: Any) -> Any:
 
 
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {
-    step.__name__: step for step in (prepare, write, seal, mark, build, settle, ask)
+    step.__name__: step for step in (prepare, write, seal, mark, build, settle, answer)
 }
 
 

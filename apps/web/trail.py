@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
+
 from apps.audit import delivery, ledger
 from apps.audit.domain.merkle import leaf_hash, verify_inclusion
 from apps.audit.models import Checkpoint, Leaf, PendingRecord, VerificationRun
@@ -66,7 +68,7 @@ def record_page(
 
 
 def _row(leaf: Leaf) -> RecordRow:
-    record = json.loads(leaf.data)
+    record = orjson.loads(leaf.data)  # of some hundred KB where it is a reference profile
     named = record.get("history_user_name") or record.get("actor_name")
     return RecordRow(
         leaf_index=leaf.index,
