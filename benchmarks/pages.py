@@ -101,7 +101,10 @@ def _figures(
     bench.shared[f"pages-{kind}"] = lots
     print(f"  {kind}: slowest {slow}; most queries more {max(more)[1]}", flush=True)
     for name, one in sorted(lots.items(), key=lambda entry: -entry[1]["p95_ms"])[:10]:
-        print(f"  {one['p95_ms']:7.0f} ms  {sum(one['queries'].values()):3.0f} queries  {name}", flush=True)
+        print(
+            f"  {one['p95_ms']:7.0f} ms  {sum(one['queries'].values()):3.0f} queries  {name}",
+            flush=True,
+        )
     for ratio, name in sorted(growth, reverse=True)[:10]:
         print(f"  {ratio:7.2f} times  {lots[name]['median_ms']:4.0f} ms  {name}", flush=True)
     yield Figure(f"pages-{kind}-p95", lots[slow]["p95_ms"], most, "ms", lower_is_better=True)

@@ -96,7 +96,7 @@ def _file(slug: str, level: str, open_hours: int) -> dict[str, Any]:
     }
     policy = {"level": level, "audit_rate": 0.02}
     if level == "HITL":
-        policy |= {"confidence_threshold": 0.6, "sla_minutes": 480}
+        policy |= {"confidence_threshold": 0.6, "sla_minutes": 10 * open_hours}
     if level == "HOTL":
         policy |= {"intervention_minutes": 50 * open_hours}
     return {"use_case": definition, "policy": policy, "proposer": "ann", "approver": "ben"}

@@ -2,8 +2,7 @@
 
 import os
 
-# Before numpy is loaded: its threads wait for work by counting, on the processor of another process,
-# and how many they are changes the last bit of a sum.
+# Before numpy is loaded: its threads would wait for work by counting, on another's processor.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hitl_platform.celery import app as celery_app

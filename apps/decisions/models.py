@@ -129,6 +129,12 @@ class Decision(TrackedModel):
                 name="decision_blocked",
                 condition=models.Q(lane="blocked", status="withheld"),
             ),
+            # on the monitor: what was released and may still be undone
+            models.Index(
+                fields=["use_case", "id"],
+                name="decision_supervised",
+                condition=models.Q(lane="supervised", status="released", past=False),
+            ),
             # by hash: pseudonyms come in no order, and 64 characters of each would make every
             # decision change a page of a large tree. SQLite makes it an ordinary one.
             HashIndex(
