@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 from dash import dcc, html
@@ -19,6 +19,13 @@ LONG_CELL = 32
 CONFIG: Any = {"displayModeBar": False, "responsive": True}
 Rows = Sequence[Sequence[Any]]
 _numbers = count(1)
+
+
+class Told(NamedTuple):
+    """A cell, and what it rests on: said when it is pointed at."""
+
+    words: str
+    rests_on: str
 
 
 def tile(name: str, value: str, below: str = "", tone: str = "") -> html.Div:
@@ -56,14 +63,15 @@ def table(head: Sequence[str], rows: Rows, caption: str) -> html.Div:
 
 def _row(row: Sequence[Any]) -> html.Tr:
     first, *others = row
-    return html.Tr(
-        [html.Th(first, scope="row"), *(html.Td(cell, **_kind(cell)) for cell in others)]
-    )
+    return html.Tr([html.Th(first, scope="row"), *map(_cell, others)])
 
 
-def _kind(cell: Any) -> dict[str, str]:
+def _cell(cell: Any) -> html.Td:
     """Words read from the left and wrap; figures stand in a column, to the right."""
-    return {"className": "words"} if isinstance(cell, str) and len(cell) > LONG_CELL else {}
+    if isinstance(cell, Told):
+        return html.Td(cell.words, title=cell.rests_on)
+    long = isinstance(cell, str) and len(cell) > LONG_CELL
+    return html.Td(cell, className="words") if long else html.Td(cell)
 
 
 def chart(

@@ -21,6 +21,7 @@ from dashboards.executive.sentences import sentences
 from dashboards.filters import Filter
 from dashboards.frame import page
 from dashboards.parts import (
+    Told,
     behind,
     chart,
     charts,
@@ -168,13 +169,13 @@ def _row(one: Process, wanted: Filter) -> tuple[Any, ...]:
         number(one.decisions),
         percent(one.now["operations"]["automation_rate"]["value"]),
         *(
-            html.Span(percent(accuracy[side]["value"]), title=small(accuracy[side]))
+            Told(percent(accuracy[side]["value"]), small(accuracy[side]))
             for side in ("ai", "human", "combined")
         ),
-        html.Span(percent(handled_["value"], 2), title=small(handled_)),
-        html.Span(
+        Told(percent(handled_["value"], 2), small(handled_)),
+        Told(
             money(business["net_value"]["value"], currency),
-            title=small(business["net_value"], partial(money, currency=currency)),
+            small(business["net_value"], partial(money, currency=currency)),
         ),
         NONE if roi is None else f"{roi:.1f}×",
         money(business["cost_per_decision"]["value"], currency),

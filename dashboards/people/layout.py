@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dash import html
-
 from dashboards.filters import Filter
 from dashboards.frame import page
 from dashboards.parts import (
     MOST_ROWS,
+    Told,
     behind,
     chart,
     charts,
@@ -208,16 +207,10 @@ def _reviewers(people: Document) -> Any:
                 one["reviewer"],
                 number(one["reviews"]),
                 seconds(one["seconds"]["median"]),
-                html.Span(
-                    coefficient(one["kappa"]["value"]), title=small(one["kappa"], coefficient)
-                ),
-                html.Span(
-                    percent(one["reliance"]["over_reliance"]["value"]),
-                    title=small(one["reliance"]["over_reliance"]),
-                ),
-                html.Span(
-                    percent(one["known_answer_accuracy"]["value"]),
-                    title=small(one["known_answer_accuracy"]),
+                Told(coefficient(one["kappa"]["value"]), small(one["kappa"], coefficient)),
+                *(
+                    Told(percent(share["value"]), small(share))
+                    for share in (one["reliance"]["over_reliance"], one["known_answer_accuracy"])
                 ),
                 NONE if place["best"] is None else f"{place['best']} to {place['worst']}",
                 number(one["practice"]["last_week"]),
