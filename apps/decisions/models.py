@@ -129,11 +129,13 @@ class Decision(TrackedModel):
                 name="decision_blocked",
                 condition=models.Q(lane="blocked", status="withheld"),
             ),
-            # on the monitor: what was released and may still be undone
+            # on the monitor: what was released and may still be undone, counted and put in order
+            # without reading one of their rows
             models.Index(
                 fields=["use_case", "id"],
                 name="decision_supervised",
                 condition=models.Q(lane="supervised", status="released", past=False),
+                include=["policy", "routed_at", "after_review"],
             ),
             # by hash: pseudonyms come in no order, and 64 characters of each would make every
             # decision change a page of a large tree. SQLite makes it an ordinary one.

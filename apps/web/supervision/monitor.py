@@ -98,13 +98,12 @@ def monitor_page(
     caller: Caller, rows: QuerySet[Decision], names: Mapping[str, str], page: Any, now: datetime
 ) -> tuple[Page[Any], list[Released]]:
     """What routing picked for a look afterwards first, then the newest."""
-    ordered = rows.select_related("policy", "model_version__system").order_by(
-        "-after_review", "-pk"
-    )
+    ordered = rows.order_by("-after_review", "-pk").values_list("pk", flat=True)
     found = Paginator(ordered, PAGE).get_page(page)
-    decisions = list(found.object_list)
-    unseen = unseen_by(caller, [one.pk for one in decisions])
-    return found, [_released(one, names, now, one.pk in unseen) for one in decisions]
+    keys = list(found.object_list)
+    held = Decision.objects.select_related("policy", "model_version__system").in_bulk(keys)
+    unseen = unseen_by(caller, keys)
+    return found, [_released(held[key], names, now, key in unseen) for key in keys]
 
 
 def _released(
