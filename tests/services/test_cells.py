@@ -91,11 +91,11 @@ def test_along_their_axis_the_days_of_a_family_are_one_table(use_case: UseCase) 
     for family, name in (("confidence", "confidence"), ("groups", "groups"), ("people", "levels")):
         shape = SHAPES[family][name]
         columns = [*shape.texts, *shape.whole]
-        found = cells.along(family, name)
+        found = cells.summed(family, name)
         assert counted(found, columns) == counted(cells.table(family, name), columns)
         assert len(found) == len(counted(found, columns))
     with pytest.raises(ValueError, match="does not count alone along an axis"):
-        cells.along("outcome")
+        cells.summed("outcome")
 
 
 def test_calibration_cells_keep_exact_sums(use_case: UseCase) -> None:

@@ -75,7 +75,7 @@ class WindowCells:
             self._joined[key] = concat(tables) if tables else nothing
         return self._joined[key]
 
-    def along(self, family: str, name: str | None = None) -> Table:
+    def summed(self, family: str, name: str | None = None) -> Table:
         """A table with an axis of all days together, equal rows added up.
 
         Parameters: as for ``table``. Raises: ValueError: as there, and where it has sums of floats.

@@ -54,8 +54,8 @@ def frontier_of(
     Raises: KeyError for a goal that is none of GOALS.
     """
     cells = read_cells(use_case, window, FAMILIES, refresh=refresh)
-    confidence, groups = cells.along("confidence"), cells.along("groups")
-    people = cells.along("people", "levels")
+    confidence, groups = cells.summed("confidence"), cells.summed("groups")
+    people = cells.summed("people", "levels")
     answers, prices = answers_of(use_case), prices_of(use_case, looked)
     goal, bounds = goal or use_case.goal, bounds or Bounds()
     found = frontier(levels_from(confidence, people, answers), prices, groups_from(groups, answers))
