@@ -47,7 +47,7 @@ TASK: Columns = {
     "kind": "'before'",
     "status": f"CASE WHEN {PENDING} THEN 'open' ELSE 'closed' END",
     "reviews_required": "1",
-    "due_at": "at + interval '8 hours'",
+    "due_at": "at + make_interval(mins => %(sla_minutes)s)",
     "rank": "at",
     "level": "0",
     "role": "''",
@@ -185,7 +185,7 @@ def fill(cursor: Any, first: int, count: int, values: Mapping[str, Any]) -> None
     here: row by row the triggers would take most of the time.
     Parameters: ``values``, of ``version``, ``people`` and ``pools`` (slug -> pool, as JSON),
     ``use_cases``, ``policies`` and ``levels`` (arrays side by side, of which the decisions take
-    their turn), ``start``, ``step`` (seconds) and ``open_since``.
+    their turn), ``start``, ``step`` (seconds), ``open_since`` and ``sla_minutes``.
     """
     triggers = _triggers(cursor)
     _switch(cursor, triggers, "DISABLE")

@@ -76,6 +76,11 @@ def _start() -> datetime:
     return today - timedelta(days=DAYS - 1)
 
 
+def _sla_minutes(open_hours: int) -> int:
+    """A third of what waits is within its limit, a twelfth of it at risk: a page of them at least."""
+    return 20 * open_hours
+
+
 def _file(slug: str, level: str, open_hours: int) -> dict[str, Any]:
     begin = _start().date()
     definition = {
@@ -96,7 +101,7 @@ def _file(slug: str, level: str, open_hours: int) -> dict[str, Any]:
     }
     policy = {"level": level, "audit_rate": 0.02}
     if level == "HITL":
-        policy |= {"confidence_threshold": 0.6, "sla_minutes": 10 * open_hours}
+        policy |= {"confidence_threshold": 0.6, "sla_minutes": _sla_minutes(open_hours)}
     if level == "HOTL":
         policy |= {"intervention_minutes": 50 * open_hours}
     return {"use_case": definition, "policy": policy, "proposer": "ann", "approver": "ben"}
@@ -129,6 +134,7 @@ def write(count: str, open_hours: str) -> dict[str, Any]:
         "start": start,
         "step": (now - start).total_seconds() / int(count),
         "open_since": now - timedelta(hours=int(open_hours)),
+        "sla_minutes": _sla_minutes(int(open_hours)),
     }
     began = time.perf_counter()
     with connection.cursor() as cursor:
