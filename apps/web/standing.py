@@ -18,7 +18,7 @@ from apps.registry.models import Lifecycle, UseCase
 from apps.reviews.models import ReviewTask
 from apps.reviews.selectors import ASKING
 
-COUNTED: Final = 10_000  # of the newest decisions, so that the page costs the same with more
+COUNTED: Final = 2_000  # of the newest decisions, so that the page costs the same with more
 MOST_PEOPLE: Final = 100
 
 
