@@ -152,6 +152,19 @@ def listed(title: str, head: Sequence[str], rows: Rows, note: str = "", empty: s
     return html.Section(parts, className="panel is-flush is-wide", **{"aria-label": title})
 
 
+def folded(title: str, head: Sequence[str], rows: Rows, note: str = "", empty: str = "") -> Any:
+    """As ``listed``, the rows laid out when somebody opens them: what few want, and pages of it."""
+    if not rows:
+        return listed(title, head, rows, note, empty)
+    parts = [
+        html.Div(html.H2(title), className="panel-head"),
+        html.Details([html.Summary(f"{len(rows):,} rows"), _numbers_of(head, rows, title)]),
+    ]
+    if note:
+        parts.append(html.P(note, className="note"))
+    return html.Section(parts, className="panel chart is-wide", **{"aria-label": title})
+
+
 def charts(*found: Any) -> html.Div:
     return html.Div([one for one in found if one is not None], className="charts")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dashboards.parts import listed
@@ -19,11 +19,16 @@ HEAD = (
 )
 
 
-def local_law(name: str, words: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
+def local_law(
+    name: str,
+    words: str,
+    tables: Mapping[str, Mapping[str, Any]],
+    write: Callable[..., Any] = listed,
+) -> Any:
     """The table of one attribute, both sides.
 
     Parameters: ``words``: the attribute's name as people say it; ``tables``: side -> attribute -> the
-    rule's table.
+    rule's table; ``write``: ``listed`` or ``folded``.
     """
     rows, said = [], []
     for side, label in SIDES:
@@ -41,7 +46,7 @@ def local_law(name: str, words: str, tables: Mapping[str, Mapping[str, Any]]) ->
     )
     if said:
         note += f" Not left out, though the use case asks for it: {'; '.join(said)}."
-    return listed(
+    return write(
         f"Local Law 144, by {words}",
         HEAD,
         rows,

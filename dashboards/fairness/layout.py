@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dash import html
@@ -17,6 +17,7 @@ from dashboards.parts import (
     charts,
     empty,
     estimate_tile,
+    folded,
     listed,
     note,
     nothing,
@@ -114,8 +115,9 @@ def _attribute(name: str, found: Document, theme: str) -> list[Any]:
     if len(groups["final"]) <= MOST:
         shown = RATES if "&" not in name else RATES[:1]
         parts.append(charts(*(_chart(title, rate, groups, name, theme) for rate, title in shown)))
-    parts.append(_four_fifths(name, sides))
-    parts.append(local_law(name, in_words(name), found["local_law_144"]))
+    write = folded if "&" in name else listed  # crossed groups are many
+    parts.append(_four_fifths(name, sides, write))
+    parts.append(local_law(name, in_words(name), found["local_law_144"], write))
     return parts
 
 
@@ -158,7 +160,7 @@ def _change(name: str, found: Document, sides: Document) -> Any:
     return verdict("Oversight left the gap as it was.", body, "warn")
 
 
-def _four_fifths(name: str, sides: Document) -> Any:
+def _four_fifths(name: str, sides: Document, write: Callable[..., Any]) -> Any:
     rows = []
     for side, whose in (("ai", "AI's output"), ("final", "What took effect")):
         rule = sides[side]["four_fifths"]
@@ -174,7 +176,7 @@ def _four_fifths(name: str, sides: Document) -> Any:
                     "small group" if one["small"] else "",
                 )
             )
-    return listed(
+    return write(
         f"Four-fifths rule, by {in_words(name)}",
         ("Group", "Against", "Ratio", "Interval and n", "Below 4/5", "p (two-sided)", ""),
         rows,
