@@ -73,6 +73,7 @@ def calibration(ece: Document, theme: str) -> go.Figure:
             y=[one["accuracy"] for one in bins],
             mode="lines+markers",
             name="this use case",
+            cliponaxis=False,  # the largest bin is often the surest, at the edge
             line={"color": look.series[0], "width": 1.5},
             marker={
                 "size": [7 + 15 * (one["n"] / largest) ** 0.5 for one in bins],

@@ -53,6 +53,13 @@ def client(person: User) -> Client:
     return made
 
 
+@pytest.mark.parametrize("place", ["/decisions/", "/audit/"])
+def test_a_period_that_ends_before_it_begins_is_refused_by_name(client: Client, place: str) -> None:
+    period = {"begin": "2026-03-02T10:00", "end": "2026-03-02T09:00"}
+    shown = client.get(place, period).content.decode()
+    assert "2 Mar 2026, 10:00 is not before To; allowed: earlier than 2 Mar 2026, 09:00." in shown
+
+
 @pytest.mark.parametrize("address", LISTS)
 def test_a_filter_that_matches_nothing_says_so_and_how_to_go_on(
     client: Client, address: str

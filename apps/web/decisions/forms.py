@@ -8,7 +8,7 @@ from django import forms
 
 from apps.decisions.domain.lifecycle import Lane, Status
 from apps.web.decisions.listing import SORTS
-from apps.web.desk.team_forms import MomentField
+from apps.web.fields import MomentField, PeriodForm
 
 NARROWING: Final = (
     "q",
@@ -24,7 +24,7 @@ LANES: Final = [("", "Any"), *((lane.value, lane.value) for lane in Lane)]
 STATUSES: Final = [("", "Any"), *((status.value, status.value) for status in Status)]
 
 
-class DecisionFilter(forms.Form):
+class DecisionFilter(PeriodForm):
     q = forms.CharField(label="Case id", required=False, max_length=200)
     use_case = forms.ChoiceField(label="Use case", required=False)
     lane = forms.ChoiceField(choices=LANES, required=False)

@@ -10,16 +10,10 @@ from django import forms
 from apps.web.desk.known import STATUSES as KNOWN_STATUSES
 from apps.web.desk.staff import STATUSES as SKILL_STATUSES
 from apps.web.desk.team import STATES
+from apps.web.fields import MomentField
 
 REASON: Final = 2000
 LOGIN: Final = 150
-MOMENT: Final = "%Y-%m-%dT%H:%M"
-
-
-class MomentField(forms.DateTimeField):
-    """A moment in the reader's zone, as the browser's own picker writes it."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
 
 
 def login_field(label: str, *, required: bool = True, hint: str = "") -> forms.CharField:

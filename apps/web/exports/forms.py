@@ -11,7 +11,7 @@ from apps.audit.selectors import record_types
 from apps.exports.formats import DEFAULT, FORMATS
 from apps.exports.selectors import ExportFilter
 from apps.exports.services import LONGEST_PURPOSE
-from apps.web.desk.team_forms import MomentField
+from apps.web.fields import MomentField
 
 FILTERS: Final = ("type", "actor", "use_case", "begin", "end")
 FORMAT_WORDS: Final = {

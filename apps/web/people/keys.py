@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from apps.accounts.domain.matrix import ROLES
 from apps.accounts.models import ServiceKey
-from apps.web.desk.team_forms import MomentField, login_field, reason_field
+from apps.web.desk.team_forms import login_field, reason_field
+from apps.web.fields import MomentField
 
 PAGE: Final = 50
 STATES: Final = {"": "In force", "over": "Expired or revoked", "all": "All"}

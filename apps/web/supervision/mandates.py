@@ -21,7 +21,8 @@ from apps.registry.access import rights_held_by_others
 from apps.supervision.models import Mandate
 from apps.supervision.selectors import MandateAccount, mandate_account
 from apps.web.decisions.access import visible_names
-from apps.web.desk.team_forms import MomentField, reason_field
+from apps.web.desk.team_forms import reason_field
+from apps.web.fields import MomentField
 
 PAGE: Final = 50
 STATES: Final = {"": "In force or to come", "over": "Over, used up or revoked", "all": "All"}

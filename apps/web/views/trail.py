@@ -16,19 +16,14 @@ from apps.audit.events import Event, record_event
 from apps.audit.selectors import RecordFilter, record_types
 from apps.web import trail
 from apps.web.access import PageRequest, requires
+from apps.web.fields import MomentField, PeriodForm
 from apps.web.views.exports import export_form
 
 HIDDEN = forms.HiddenInput
 FILTERS = ("type", "actor", "use_case", "begin", "end")
 
 
-class MomentField(forms.DateTimeField):
-    """A moment in the reader's zone, as the browser's own picker writes it."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-
-
-class RecordFilterForm(forms.Form):
+class RecordFilterForm(PeriodForm):
     type = forms.ChoiceField(required=False)
     actor = forms.CharField(
         required=False,
