@@ -386,6 +386,7 @@ def test_a_supervisor_reverses_within_the_window_and_the_way_says_who_and_why(
     on_the_loop.refresh_from_db()
     assert on_the_loop.status == "reversed"
     assert "Supervisor reversed it" in titles(answer)
+    assert "no more: it was reversed" in answer.content.decode()
     assert "wrong customer" in answer.content.decode()
     again = client.post(address, {"choice": "reverse", "reason": "once more"})
     assert (again.status_code, "the decision is reversed" in again.content.decode().lower()) == (
