@@ -153,12 +153,16 @@ def listed(title: str, head: Sequence[str], rows: Rows, note: str = "", empty: s
 
 
 def folded(title: str, head: Sequence[str], rows: Rows, note: str = "", empty: str = "") -> Any:
-    """As ``listed``, the rows laid out when somebody opens them: what few want, and pages of it."""
+    """As ``listed``, the rows laid out when somebody opens them: what few want, and pages of it.
+    Paper has them all."""
     if not rows:
         return listed(title, head, rows, note, empty)
     parts = [
         html.Div(html.H2(title), className="panel-head"),
-        html.Details([html.Summary(f"{len(rows):,} rows"), _numbers_of(head, rows, title)]),
+        html.Details(
+            [html.Summary(f"{len(rows):,} rows"), _numbers_of(head, rows, title)],
+            className="is-folded",
+        ),
     ]
     if note:
         parts.append(html.P(note, className="note"))

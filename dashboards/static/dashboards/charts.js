@@ -75,5 +75,11 @@
   });
   addEventListener("beforeprint", () => {
     for (const chart of document.querySelectorAll(".js-plotly-plot")) window.Plotly.Plots.resize(chart);
+    // On paper nobody can open a table: those that stand for themselves, not behind a chart, are open.
+    for (const folded of document.querySelectorAll(".is-folded:not([open])")) {
+      folded.querySelectorAll("[data-numbers]").forEach(laidOut);
+      folded.open = true;
+      addEventListener("afterprint", () => (folded.open = false), { once: true });
+    }
   });
 })();
