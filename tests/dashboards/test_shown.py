@@ -14,6 +14,7 @@ from apps.metrics.kinds.catalogue import KINDS
 from apps.metrics.reports import figures_of, reference_cells
 from apps.metrics.whatif.basis import policy_standing
 from apps.metrics.whatif.frontiers import frontier_of
+from dashboards.parts import folded
 from tests.dashboards.test_links_to_decisions import decided_by_two_versions
 
 pytestmark = pytest.mark.django_db
@@ -57,3 +58,17 @@ def test_the_frontier_without_its_parts_is_the_same_frontier() -> None:
     short = frontier_of(use_case, EVER, policy, whole=False)
     assert whole.keys() - short.keys() == {"by_label", "audit"}
     assert {name: whole[name] for name in short} == short
+
+
+def test_a_folded_table_holds_every_row_and_no_row_needs_none() -> None:
+    """Closed on the screen, opened by charts.js on paper."""
+    rows = [(f"group {n}", "1.000") for n in range(80)]
+    shown = str(folded("Four-fifths rule", ("Group", "Ratio"), rows, "a note").to_plotly_json())
+    assert "is-folded" in shown
+    assert all(f"group {n}" in shown for n in (0, 49, 50, 79))
+    assert "a note" in shown
+    nothing = str(
+        folded("Four-fifths rule", ("Group",), [], empty="Fewer than two.").to_plotly_json()
+    )
+    assert "Fewer than two." in nothing
+    assert "is-folded" not in nothing
